@@ -1,0 +1,79 @@
+package registry
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Duration is a time.Duration whose text form also has days, as "90d" or
+// "1d12h"; a day is 24 hours.
+type Duration time.Duration
+
+const day = 24 * time.Hour
+
+// Std is the duration as the standard library's type.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
+// String is the shortest text form that ParseDuration reads back.
+func (d Duration) String() string {
+	rest := time.Duration(d)
+	if rest == 0 {
+		return "0s"
+	}
+	var b strings.Builder
+	if rest < 0 {
+		b.WriteByte('-')
+		rest = -rest
+	}
+	for _, unit := range []struct {
+		name string
+		size time.Duration
+	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}} {
+		if n := rest / unit.size; n > 0 && (unit.name != "d" || rest%day == 0 || n > 3) {
+			b.WriteString(strconv.FormatInt(int64(n), 10) + unit.name)
+			rest -= n * unit.size
+		}
+	}
+	if rest > 0 {
+		b.WriteString(rest.String())
+	}
+	return b.String()
+}
+
+// ParseDuration reads a duration such as "90d", "24h" or "1h30m".
+func ParseDuration(text string) (Duration, error) {
+	days, rest, found := strings.Cut(text, "d")
+	if !found {
+		days, rest = "", text
+	}
+	var total time.Duration
+	if found {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, fmt.Errorf("%q is not a duration; write for example 90d, 24h or 10m", text)
+		}
+		total = time.Duration(n) * day
+	}
+	if rest != "" || !found {
+		d, err := time.ParseDuration(rest)
+		if err != nil || d < 0 {
+			return 0, fmt.Errorf("%q is not a duration; write for example 90d, 24h or 10m", text)
+		}
+		total += d
+	}
+	return Duration(total), nil
+}
+
+// MarshalText writes the text form.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads the text form.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := ParseDuration(string(text))
+	if err == nil {
+		*d = parsed
+	}
+	return err
+}

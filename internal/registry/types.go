@@ -1,0 +1,204 @@
+// Package registry holds the domain: issuers, APIs, clients, credentials,
+// keys, operators and denials as plain types, the rules that make them valid,
+// and the decision about a token request. It does no I/O and reads no clock:
+// what depends on time takes the time.
+package registry
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Kinds of objects, as the store names them. All but clients are small: a node
+// holds them whole in memory.
+const (
+	KindIssuer   = "issuer"
+	KindAPI      = "api"
+	KindClient   = "client"
+	KindKey      = "key"
+	KindOperator = "operator"
+	KindDenial   = "denial"
+)
+
+// DocVersion is the version of documents that this build writes. A document
+// carries it as v, and as min the oldest version that may use it.
+const DocVersion = 1
+
+// Meta is what every document carries besides its own members.
+type Meta struct {
+	V         int       `json:"v"`
+	Min       int       `json:"min"`
+	ManagedBy string    `json:"managed_by,omitempty"` // the set of the declarative file that owns the object
+	Created   time.Time `json:"created,omitzero"`
+	Updated   time.Time `json:"updated,omitzero"`
+}
+
+// DefaultIssuer is the id of the first issuer: its URL is the server's own.
+const DefaultIssuer = "default"
+
+// Profiles of an issuer.
+const ProfileStandard = "standard"
+
+// Issuer is an iss URL with its own signing keys and token defaults.
+type Issuer struct {
+	Meta
+	ID       string      `json:"id"`
+	URL      string      `json:"url,omitempty"` // absolute, without a final slash; empty: the server's URL (default issuer) or that URL/id
+	Token    IssuerToken `json:"token,omitzero"`
+	Profile  string      `json:"profile,omitempty"`  // "standard"
+	Audience string      `json:"audience,omitempty"` // identifier of the API that is meant when a request names none
+	Keys     KeySchedule `json:"keys,omitzero"`
+}
+
+// IssuerToken are the defaults of an issuer's tokens.
+type IssuerToken struct {
+	Lifetime Duration `json:"lifetime,omitempty"` // zero: DefaultLifetime
+}
+
+// KeySchedule says how an issuer's signing keys change by themselves.
+type KeySchedule struct {
+	Rotate   Duration `json:"rotate,omitempty"`   // how long a key signs; zero: DefaultRotate
+	Announce Duration `json:"announce,omitempty"` // how long it is published before; zero: DefaultAnnounce, at least MinAnnounce
+}
+
+// Defaults and bounds.
+const (
+	DefaultLifetime = Duration(time.Hour)
+	MaxLifetime     = Duration(24 * time.Hour)
+	DefaultRotate   = Duration(90 * 24 * time.Hour)
+	DefaultAnnounce = Duration(24 * time.Hour)
+	MinAnnounce     = Duration(time.Hour) // verifiers cache a key set for an hour, whatever its headers say
+	MaxClientDoc    = 64 << 10            // octets of a client's document
+)
+
+// Token formats of an API.
+const FormatJWT = "jwt"
+
+// API is a protected resource of one issuer (RFC 8707): the aud of its tokens.
+type API struct {
+	Meta
+	ID         string           `json:"id"`
+	Issuer     string           `json:"issuer"`
+	Identifier string           `json:"identifier"` // absolute URI without fragment, or a legacy string that only audience= reaches
+	Name       string           `json:"name,omitempty"`
+	Scopes     map[string]Scope `json:"scopes,omitempty"`
+	Token      APIToken         `json:"token,omitzero"`
+	Bound      string           `json:"bound,omitempty"` // "optional"
+}
+
+// Scope is one scope value of an API.
+type Scope struct {
+	Description string `json:"description,omitempty"`
+	Default     bool   `json:"default,omitempty"` // given when a request names no scope
+}
+
+// APIToken says what an API's tokens look like.
+type APIToken struct {
+	Format    string   `json:"format,omitempty"`    // "jwt"
+	Lifetime  Duration `json:"lifetime,omitempty"`  // zero: the issuer's
+	Algorithm string   `json:"algorithm,omitempty"` // ES256 when empty; ES256 ES384 PS256 RS256 EdDSA
+	Typ       string   `json:"typ,omitempty"`       // "at+jwt" when empty; "JWT" for old verifiers
+}
+
+// States of a client.
+const (
+	StateActive   = "active"
+	StateDisabled = "disabled"
+	StatePending  = "pending"
+)
+
+// Client is a program that may ask for tokens: one document with its
+// credentials and its access.
+type Client struct {
+	Meta
+	ID         string                     `json:"id"` // [A-Za-z0-9._~-]{1,128}
+	Name       string                     `json:"name,omitempty"`
+	Owner      string                     `json:"owner,omitempty"`
+	Labels     map[string]string          `json:"labels,omitempty"`
+	State      string                     `json:"state"`
+	StateBy    string                     `json:"state_by,omitempty"` // who disabled it: an actor, or "prune:<set>", which the set may undo
+	Issuers    []string                   `json:"issuers,omitempty"`  // where it may authenticate; empty: the default issuer
+	Bound      string                     `json:"bound,omitempty"`    // "optional"
+	Secrets    []Secret                   `json:"secrets,omitempty"`
+	Auth       []string                   `json:"auth,omitempty"`        // narrows the methods that follow from the credentials
+	Access     map[string][]string        `json:"access,omitempty"`      // API id → scopes
+	DefaultAPI []string                   `json:"default_api,omitempty"` // API ids, at most one per issuer
+	Claims     map[string]json.RawMessage `json:"claims,omitempty"`      // fixed extra claims
+	Spent      []Spent                    `json:"spent,omitempty"`       // ids and digests that may never be used again
+}
+
+// Secret is a credential of the kind secret: only its hash is kept.
+type Secret struct {
+	ID      string    `json:"id"`
+	Hash    string    `json:"hash"` // "sha256:<hex>" of a generated secret, "argon2id:…" of an imported one
+	Created time.Time `json:"created,omitzero"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+}
+
+// Spent marks a credential id of a client as used: a credential that was
+// removed or revoked never comes back under its id, and a revoked one not by
+// its value either.
+type Spent struct {
+	ID      string    `json:"id"`
+	Digest  string    `json:"digest,omitempty"` // of a revoked credential's value
+	Revoked time.Time `json:"revoked,omitzero"` // zero: it was removed at the end of a rotation
+}
+
+// Key is a signing key of an issuer. What it is at a given time follows from
+// its times, so that all nodes change over at the same moment.
+type Key struct {
+	Meta
+	ID        string          `json:"id"` // kid
+	Issuer    string          `json:"issuer"`
+	Algorithm string          `json:"algorithm"`
+	Public    json.RawMessage `json:"public"`             // JWK
+	Private   string          `json:"private,omitempty"`  // sealed PKCS#8, base64url; gone when revoked
+	Announced time.Time       `json:"announced"`          // published since
+	Activates time.Time       `json:"activates,omitzero"` // signs from; zero: not planned yet
+	Retires   time.Time       `json:"retires,omitzero"`   // signs until; zero: not planned yet
+	Deletes   time.Time       `json:"deletes,omitzero"`   // published until; zero: not planned yet
+	Revoked   time.Time       `json:"revoked,omitzero"`   // leaked: not published any more
+}
+
+// Roles of an operator.
+const (
+	RoleViewer   = "viewer"
+	RoleOperator = "operator"
+	RoleAdmin    = "admin"
+)
+
+// Operator is a person who administers.
+type Operator struct {
+	Meta
+	ID    string `json:"id"`
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+	Role  string `json:"role"`
+}
+
+// What a denial names.
+const (
+	DenyClient     = "client"     // tokens of the client with gen < n
+	DenyClientAPI  = "client_api" // tokens of the client at the API with gen < n
+	DenyIssuer     = "issuer"     // tokens of the issuer with gen < n
+	DenyCredential = "credential" // tokens got with the credential
+	DenyJTI        = "jti"        // the one token
+	DenyKID        = "kid"        // tokens signed with the key
+)
+
+// Denial is an entry of the revocation set. Its id is made of what it names
+// (DenialID), so that a later denial of the same thing replaces it with a
+// higher n.
+type Denial struct {
+	Meta
+	ID         string    `json:"id"`
+	What       string    `json:"what"`
+	Issuer     string    `json:"issuer,omitempty"`
+	Client     string    `json:"client,omitempty"`
+	API        string    `json:"api,omitempty"`
+	Credential string    `json:"credential,omitempty"`
+	JTI        string    `json:"jti,omitempty"`
+	KID        string    `json:"kid,omitempty"`
+	N          int64     `json:"n"` // epoch·2⁴⁰ + the commit that holds it
+	Expires    time.Time `json:"expires"`
+}
