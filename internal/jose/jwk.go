@@ -1,0 +1,364 @@
+package jose
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"fmt"
+	"math/big"
+)
+
+// MaxKey is the length of the longest JWK or PEM text that is parsed, in bytes.
+const MaxKey = 64 << 10
+
+// ParseKey reads a public JWK (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2). It refuses private
+// members ([ErrPrivateKey]), duplicate members ([ErrDuplicateMember]), weak keys
+// ([ErrWeakKey]), unknown types and curves ([ErrUnsupportedKey]), and whatever contradicts
+// itself or the purpose of verifying signatures: a use other than sig, key_ops without
+// verify, an alg that does not go with the key ([ErrKey], [ErrAlgorithm]). Members that it
+// does not know are ignored, also x5c and x5u, from which no key is taken.
+func ParseKey(jwk []byte) (*Key, error) {
+	j, err := readJWK(jwk)
+	if err != nil {
+		return nil, err
+	}
+	if j.private() {
+		return nil, ErrPrivateKey
+	}
+	if err := j.purpose("verify"); err != nil {
+		return nil, err
+	}
+	pub, err := j.public()
+	if err != nil {
+		return nil, err
+	}
+	return j.key(pub)
+}
+
+// ParsePrivateKey reads a private JWK and returns it and its public half, with the same
+// demands as [ParseKey]; key_ops, if there, must have sign. The private members must belong
+// to the public ones. An RSA key must have all of p, q, dp, dq and qi; more than two primes
+// (oth) are refused. The signer is *ecdsa.PrivateKey, *rsa.PrivateKey or ed25519.PrivateKey.
+func ParsePrivateKey(jwk []byte) (crypto.Signer, *Key, error) {
+	j, err := readJWK(jwk)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !j.private() {
+		return nil, nil, fmt.Errorf("%w: it is a public key where a private key belongs", ErrKey)
+	}
+	if err := j.purpose("sign"); err != nil {
+		return nil, nil, err
+	}
+	pub, err := j.public()
+	if err != nil {
+		return nil, nil, err
+	}
+	k, err := j.key(pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := j.signer(pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	return signer, k, nil
+}
+
+// jwk is the text of a JWK's known members; absent ones are nil.
+type jwk struct {
+	kty, use, alg, kid, crv *string
+	keyOps                  []string // nil when absent
+	numbers                 map[string][]byte
+}
+
+// jwkNumbers are the members that hold base64url, of all key types; d is private in every
+// one, k is a symmetric key.
+var jwkNumbers = map[string]bool{ // name: private
+	"n": false, "e": false, "x": false, "y": false,
+	"d": true, "p": true, "q": true, "dp": true, "dq": true, "qi": true, "k": true,
+}
+
+func readJWK(data []byte) (*jwk, error) {
+	if len(data) > MaxKey {
+		return nil, ErrTooLong
+	}
+	j := &jwk{numbers: make(map[string][]byte, 4)}
+	var s scanner
+	if err := s.run(data, j.member); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// member takes one member of the JWK.
+func (j *jwk) member(name, value []byte) error {
+	var into **string
+	switch string(name) {
+	case "kty":
+		into = &j.kty
+	case "use":
+		into = &j.use
+	case "alg":
+		into = &j.alg
+	case "kid":
+		into = &j.kid
+	case "crv":
+		into = &j.crv
+	case "key_ops":
+		return j.operations(value)
+	case "oth":
+		j.numbers["oth"] = value
+		return nil
+	default:
+		if _, ok := jwkNumbers[string(name)]; ok {
+			return j.number(string(name), value)
+		}
+		return nil
+	}
+	text, ok := unquote(value)
+	if !ok {
+		return fmt.Errorf("%w: %s is not a string", ErrKey, name)
+	}
+	s := string(text)
+	*into = &s
+	return nil
+}
+
+// number takes a member that holds base64url.
+func (j *jwk) number(name string, value []byte) error {
+	text, ok := unquote(value)
+	if !ok {
+		return fmt.Errorf("%w: %s is not a string", ErrKey, name)
+	}
+	decoded, err := DecodeSegment(string(text))
+	if err != nil {
+		return fmt.Errorf("%w: %s is not strict base64url", ErrKey, name)
+	}
+	j.numbers[name] = decoded
+	return nil
+}
+
+// operations takes key_ops. RFC 7517 §4.3: an array of strings, none of them twice.
+func (j *jwk) operations(value []byte) error {
+	bad := fmt.Errorf("%w: key_ops is not an array of different strings", ErrKey)
+	if value[0] != '[' {
+		return bad
+	}
+	j.keyOps = []string{}
+	s := scanner{data: value}
+	return s.array(1, func(element []byte) error {
+		text, ok := unquote(element)
+		if !ok {
+			return bad
+		}
+		for _, other := range j.keyOps {
+			if other == string(text) {
+				return bad
+			}
+		}
+		if len(j.keyOps) == 16 { // eight are defined
+			return bad
+		}
+		j.keyOps = append(j.keyOps, string(text))
+		return nil
+	})
+}
+
+// private reports whether any private or symmetric member is there.
+func (j *jwk) private() bool {
+	for name := range j.numbers {
+		if jwkNumbers[name] || name == "oth" {
+			return true
+		}
+	}
+	return false
+}
+
+// purpose checks use and key_ops: both, where present, must allow signatures, and the
+// operation that is wanted (RFC 7517 §4.2, §4.3).
+func (j *jwk) purpose(operation string) error {
+	if j.use != nil && *j.use != "sig" {
+		return fmt.Errorf("%w: its use is not sig", ErrKey)
+	}
+	if j.keyOps == nil {
+		return nil
+	}
+	wanted := false
+	for _, op := range j.keyOps {
+		if op != "sign" && op != "verify" {
+			return fmt.Errorf("%w: its key_ops have something else than sign and verify", ErrKey)
+		}
+		wanted = wanted || op == operation
+	}
+	if !wanted {
+		return fmt.Errorf("%w: its key_ops lack %s", ErrKey, operation)
+	}
+	return nil
+}
+
+// public returns the public key; NewKey checks it further.
+func (j *jwk) public() (crypto.PublicKey, error) {
+	if j.kty == nil {
+		return nil, fmt.Errorf("%w: kty is missing", ErrKey)
+	}
+	switch *j.kty {
+	case "EC":
+		return j.publicEC()
+	case "RSA":
+		return j.publicRSA()
+	case "OKP":
+		return j.publicOKP()
+	}
+	return nil, ErrUnsupportedKey
+}
+
+// sized returns the member name, which must be there and have size bytes.
+func (j *jwk) sized(name string, size int) ([]byte, error) {
+	value, ok := j.numbers[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s is missing", ErrKey, name)
+	}
+	if len(value) != size {
+		return nil, fmt.Errorf("%w: %s does not have the %d bytes that the curve demands", ErrKey, name, size)
+	}
+	return value, nil
+}
+
+// integer returns the member name, which must be there, as a number. RFC 7518 §2: no
+// leading zeros.
+func (j *jwk) integer(name string) (*big.Int, error) {
+	value, ok := j.numbers[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s is missing", ErrKey, name)
+	}
+	if len(value) == 0 || value[0] == 0 {
+		return nil, fmt.Errorf("%w: %s is zero or has leading zeros", ErrKey, name)
+	}
+	return new(big.Int).SetBytes(value), nil
+}
+
+func (j *jwk) publicEC() (crypto.PublicKey, error) {
+	if j.crv == nil {
+		return nil, fmt.Errorf("%w: crv is missing", ErrKey)
+	}
+	curve := curveNamed(*j.crv)
+	if curve == nil {
+		return nil, ErrUnsupportedKey
+	}
+	x, err := j.sized("x", curve.size)
+	if err != nil {
+		return nil, err
+	}
+	y, err := j.sized("y", curve.size)
+	if err != nil {
+		return nil, err
+	}
+	point := append(append([]byte{4}, x...), y...)
+	pub, err := ecdsa.ParseUncompressedPublicKey(curve.curve, point)
+	if err != nil {
+		return nil, errPoint
+	}
+	return pub, nil
+}
+
+func (j *jwk) publicRSA() (crypto.PublicKey, error) {
+	n, err := j.integer("n")
+	if err != nil {
+		return nil, err
+	}
+	e, err := j.integer("e")
+	if err != nil {
+		return nil, err
+	}
+	if e.BitLen() > 31 {
+		return nil, errRSAExponent
+	}
+	return &rsa.PublicKey{N: n, E: int(e.Int64())}, nil
+}
+
+func (j *jwk) publicOKP() (crypto.PublicKey, error) {
+	if j.crv == nil {
+		return nil, fmt.Errorf("%w: crv is missing", ErrKey)
+	}
+	if *j.crv != "Ed25519" {
+		return nil, ErrUnsupportedKey
+	}
+	x, err := j.sized("x", ed25519.PublicKeySize)
+	if err != nil {
+		return nil, err
+	}
+	return ed25519.PublicKey(x), nil
+}
+
+// key pins pub to the JWK's alg and kid.
+func (j *jwk) key(pub crypto.PublicKey) (*Key, error) {
+	var alg Algorithm
+	if j.alg != nil {
+		var err error
+		if alg, err = ParseAlgorithm(*j.alg); err != nil {
+			return nil, err
+		}
+	}
+	var id string
+	if j.kid != nil {
+		id = *j.kid
+	}
+	return NewKey(pub, alg, id)
+}
+
+var errPrivateMembers = fmt.Errorf("%w: the private members do not belong to the public ones", ErrKey)
+
+// signer returns the private key that belongs to pub.
+func (j *jwk) signer(pub crypto.PublicKey) (crypto.Signer, error) {
+	switch pub := pub.(type) {
+	case *ecdsa.PublicKey:
+		d, err := j.sized("d", curveOf(pub.Curve).size)
+		if err != nil {
+			return nil, err
+		}
+		private, err := ecdsa.ParseRawPrivateKey(pub.Curve, d)
+		if err != nil || !private.PublicKey.Equal(pub) {
+			return nil, errPrivateMembers
+		}
+		return private, nil
+	case ed25519.PublicKey:
+		d, err := j.sized("d", ed25519.SeedSize)
+		if err != nil {
+			return nil, err
+		}
+		private := ed25519.NewKeyFromSeed(d)
+		if !bytes.Equal(private[ed25519.SeedSize:], pub) {
+			return nil, errPrivateMembers
+		}
+		return private, nil
+	case *rsa.PublicKey:
+		return j.signerRSA(pub)
+	}
+	return nil, ErrUnsupportedKey
+}
+
+func (j *jwk) signerRSA(pub *rsa.PublicKey) (crypto.Signer, error) {
+	if _, ok := j.numbers["oth"]; ok {
+		return nil, fmt.Errorf("%w: RSA keys of more than two primes (oth) are not supported", ErrUnsupportedKey)
+	}
+	var n [6]*big.Int
+	for i, name := range []string{"d", "p", "q", "dp", "dq", "qi"} {
+		var err error
+		if n[i], err = j.integer(name); err != nil {
+			return nil, err
+		}
+	}
+	private := &rsa.PrivateKey{PublicKey: *pub, D: n[0], Primes: []*big.Int{n[1], n[2]}}
+	private.Precompute()
+	if err := private.Validate(); err != nil {
+		return nil, errPrivateMembers
+	}
+	made := private.Precomputed
+	if made.Dp == nil || made.Dp.Cmp(n[3]) != 0 || made.Dq.Cmp(n[4]) != 0 || made.Qinv.Cmp(n[5]) != 0 {
+		return nil, errPrivateMembers
+	}
+	return private, nil
+}
