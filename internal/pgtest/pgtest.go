@@ -1,0 +1,223 @@
+// Package pgtest gives tests a real PostgreSQL: one server per test binary,
+// started by the first test that asks for a database, on a Unix socket alone,
+// in a directory of its own. It needs the server's programs (Debian package
+// postgresql) and no running server, no configuration and no password.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Server is a running PostgreSQL.
+type Server struct {
+	dir   string // data, socket, log; the server's own
+	pid   int
+	alive *os.File // when its last copy is closed, the server stops and its directory goes
+	count atomic.Int64
+}
+
+var shared struct {
+	sync.Mutex
+	server *Server
+	err    error
+}
+
+// Database makes an empty database for this test on the server that this test
+// binary shares, and returns its URL. The database is dropped after the test.
+func Database(t testing.TB) (dsn string) {
+	t.Helper()
+	shared.Lock()
+	if shared.server == nil && shared.err == nil {
+		shared.server, shared.err = start()
+	}
+	server, err := shared.server, shared.err
+	shared.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server.Database(t)
+}
+
+// Start starts a server for this test alone, for tests that stop or pause it.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.alive.Close() })
+	return s
+}
+
+// Database makes an empty database for this test and returns its URL.
+func (s *Server) Database(t testing.TB) (dsn string) {
+	t.Helper()
+	name := fmt.Sprintf("test%d", s.count.Add(1))
+	if err := s.exec("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		// The server may have been stopped by the test: then its directory goes as a whole.
+		_ = s.exec("DROP DATABASE IF EXISTS " + name + " WITH (FORCE)")
+	})
+	return s.url(name)
+}
+
+// Pause stops the server's processes where they are (SIGSTOP): connections
+// stay open and nothing answers. The test ends with Resume.
+func (s *Server) Pause(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGSTOP)
+	t.Cleanup(func() { s.signal(t, syscall.SIGCONT) })
+}
+
+// Resume lets a paused server go on.
+func (s *Server) Resume(t testing.TB) {
+	t.Helper()
+	s.signal(t, syscall.SIGCONT)
+}
+
+// Disconnect ends every connection of the server except the caller's own, as
+// a fail-over or a restart of the server does.
+func (s *Server) Disconnect(t testing.TB) {
+	t.Helper()
+	const q = `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'`
+	if err := s.exec(q); err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+}
+
+func (s *Server) url(database string) string {
+	return "postgres://postgres@/" + database + "?host=" + s.dir + "&port=5432&sslmode=disable"
+}
+
+func (s *Server) exec(query string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, query)
+	return err
+}
+
+// signal reaches the server and each of its processes: they are in process
+// groups of their own.
+func (s *Server) signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", s.pid, s.pid))
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	for _, f := range append([]string{strconv.Itoa(s.pid)}, strings.Fields(string(children))...) {
+		pid, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+		_ = syscall.Kill(pid, sig) // a child may have ended meanwhile
+	}
+}
+
+// The script holds the server: it ends when its standard input does, which
+// the kernel closes with the test binary however that ends (also by SIGKILL).
+// A paused server must be woken first: it would never see the signal.
+const script = `
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c port=5432 \
+	-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 \
+	-c shared_buffers=16MB -c max_connections=200 -c jit=off -c autovacuum=off \
+	</dev/null >"$2/log" 2>&1 &
+pid=$!
+cat >/dev/null
+kill -CONT $pid $(cat /proc/$pid/task/$pid/children)
+kill -QUIT $pid
+wait $pid
+rm -rf "$2"
+`
+
+func start() (*Server, error) {
+	bin, err := programs(debian)
+	if err != nil {
+		return nil, err
+	}
+	who, err := owner()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := directory(who)
+	if err != nil {
+		return nil, err
+	}
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"),
+		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
+		// Not the C locale: an ORDER BY that relies on it must fail here too.
+		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	initdb.Dir, initdb.Env = dir, environment()
+	if out, err := initdb.CombinedOutput(); err != nil {
+		os.RemoveAll(dir)
+		return nil, fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
+	}
+	s := &Server{dir: dir}
+	if err := s.run(bin, who); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return s, s.wait()
+}
+
+func (s *Server) run(bin string, who *syscall.Credential) error {
+	stdin, alive, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	defer stdin.Close()
+	sh := exec.Command("/bin/sh", "-c", script, "pgtest", bin, s.dir)
+	sh.Stdin, sh.Dir, sh.Env = stdin, s.dir, environment()
+	// A session of its own, so that Ctrl-C reaches the test alone.
+	sh.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setsid: true}
+	if err := sh.Start(); err != nil {
+		alive.Close()
+		return fmt.Errorf("pgtest: %w", err)
+	}
+	s.alive = alive
+	return sh.Process.Release() // nobody waits: no goroutine stays behind
+}
+
+// wait returns when the server answers.
+func (s *Server) wait() error {
+	var err error
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); <-tick.C {
+		var b []byte
+		if b, err = os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid")); err != nil {
+			continue
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		if s.pid, err = strconv.Atoi(line); err != nil {
+			continue
+		}
+		if err = s.exec("SELECT 1"); err == nil {
+			return nil
+		}
+	}
+	log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	s.alive.Close()
+	return fmt.Errorf("pgtest: PostgreSQL does not answer: %w\n%s", err, log)
+}
