@@ -158,6 +158,7 @@ type Key struct {
 	Retires   time.Time       `json:"retires,omitzero"`   // signs until; zero: not planned yet
 	Deletes   time.Time       `json:"deletes,omitzero"`   // published until; zero: not planned yet
 	Revoked   time.Time       `json:"revoked,omitzero"`   // leaked: not published any more
+	Longest   Duration        `json:"longest,omitempty"`  // longest life of a token since it was announced: how long it outlasts its retirement
 }
 
 // Roles of an operator.

@@ -1,0 +1,41 @@
+package registry
+
+import (
+	"strings"
+	"time"
+)
+
+// DenialID is the id of a denial: it is made of what the denial names, so that
+// a later one of the same thing takes the place of the earlier. The value that
+// anybody may choose, a jti, stands last: no colon in it can look like another
+// denial's id.
+func DenialID(d *Denial) string {
+	parts := []string{d.What}
+	switch d.What {
+	case DenyClient:
+		parts = append(parts, d.Client)
+	case DenyClientAPI:
+		parts = append(parts, d.Client, d.API)
+	case DenyIssuer:
+		parts = append(parts, d.Issuer)
+	case DenyCredential:
+		parts = append(parts, d.Client, d.Credential)
+	case DenyJTI:
+		parts = append(parts, d.Issuer, d.JTI)
+	case DenyKID:
+		parts = append(parts, d.Issuer, d.KID)
+	}
+	return strings.Join(parts, ":")
+}
+
+// clockMargin is how much longer than the last token a denial is kept, for
+// validators whose clocks are behind.
+const clockMargin = 5 * time.Minute
+
+// DenialExpires says until when a denial that is made now must be kept: until
+// the last token that it concerns has expired. longest is the longest lifetime
+// of a token that it may concern; maxStale is how long a node that has not
+// heard of it may go on issuing.
+func DenialExpires(now time.Time, longest, maxStale time.Duration) time.Time {
+	return now.Add(longest + maxStale + clockMargin)
+}

@@ -1,0 +1,4 @@
+package registry
+
+// Encode writes the document of obj.
+func Encode(obj any, previous []byte) ([]byte, error) { panic("not yet") }

@@ -1,0 +1,186 @@
+package registry
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/jose"
+)
+
+// Position is a place in the total order of commits.
+type Position struct {
+	Seq   int64 // the commit's number
+	Epoch int64 // raised when the order was broken, as by a restore
+}
+
+// epochShift leaves 40 bits for the number of a commit: at a thousand a second
+// they last 34 years.
+const epochShift = 40
+
+// Gen is the position as one integer that only grows: the token's claim gen.
+func (p Position) Gen() int64 { return p.Epoch<<epochShift + p.Seq }
+
+// Doc is a stored document as the replica hands it over.
+type Doc struct {
+	Kind string
+	ID   string
+	Seq  int64 // of the commit that wrote it
+	Doc  []byte
+}
+
+// Warning says why a stored object is not used. It is for the log and the
+// health page: the node goes on with the others.
+type Warning struct {
+	Kind    string
+	ID      string
+	Message string
+	Fix     string
+}
+
+// Snapshot is everything but the clients at one position, decoded and indexed.
+// Nothing in it may be changed.
+type Snapshot struct {
+	Position
+	Base      string // the default issuer's URL, without a final slash
+	Issuers   map[string]*IssuerView
+	APIs      map[string]*API // also those whose issuer is not usable
+	Operators map[string]*Operator
+	Denials   map[string]*Denial
+
+	byHost map[string][]*IssuerView
+}
+
+// IssuerView is an issuer with all that its endpoints need. Its Keys hide the
+// issuer's KeySchedule, which is Issuer.Keys.
+type IssuerView struct {
+	*Issuer
+	Iss  string                    // the URL, without a final slash: the iss of its tokens
+	Host string                    // host[:port], lower case, without a default port
+	Path string                    // "" or "/a/b"
+	APIs []*API                    // sorted by id
+	Keys map[jose.Algorithm][]*Key // of this issuer, sorted by Announced, then id
+
+	byID     map[string]*target
+	byTarget map[string]*target
+}
+
+// target is an API with what a decision about it needs, made once.
+type target struct {
+	api      *API
+	apis     []*API
+	audience []string
+	legacy   bool     // the identifier is not an absolute URI: only audience reaches it
+	marked   []string // sorted scopes that are given when none is asked for
+}
+
+// IssuersAt are the issuers at an exact host[:port] as it stands in a request,
+// the longest path first.
+func (s *Snapshot) IssuersAt(host string) []*IssuerView {
+	return s.byHost[host]
+}
+
+// Target is the API that the name means at this issuer; nil when there is
+// none. An identifier with an empty path matches with and without "/". An
+// identifier that is no absolute URI is found only with legacy, that is by the
+// parameter audience (RFC 8707 §2 wants a URI in resource).
+func (v *IssuerView) Target(name string, legacy bool) *API {
+	if t := v.target(name, legacy); t != nil {
+		return t.api
+	}
+	return nil
+}
+
+func (v *IssuerView) target(name string, legacy bool) *target {
+	t := v.byTarget[name]
+	if t == nil || t.legacy && !legacy {
+		return nil
+	}
+	return t
+}
+
+// Algorithms are the signing algorithms that the issuer's APIs use, sorted;
+// ES256 when it has no API yet, so that a key waits for the first.
+func (v *IssuerView) Algorithms() []jose.Algorithm {
+	var all []jose.Algorithm
+	for _, api := range v.APIs {
+		if a := api.SigningAlgorithm(); !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	if len(all) == 0 {
+		return []jose.Algorithm{jose.ES256}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Scopes are the scope values of the issuer's APIs, sorted.
+func (v *IssuerView) Scopes() []string {
+	seen := make(map[string]bool)
+	for _, api := range v.APIs {
+		for scope := range api.Scopes {
+			seen[scope] = true
+		}
+	}
+	return sortedKeys(seen)
+}
+
+// LongestLifetime is the longest life of a token that the issuer's settings
+// allow.
+func (v *IssuerView) LongestLifetime() time.Duration {
+	longest := v.Issuer.TokenLifetime()
+	for _, api := range v.APIs {
+		longest = max(longest, api.TokenLifetime(v.Issuer))
+	}
+	return longest
+}
+
+// Key is the issuer's key of that id; nil when there is none.
+func (v *IssuerView) Key(kid string) *Key {
+	for _, keys := range v.Keys {
+		for _, k := range keys {
+			if k.ID == kid {
+				return k
+			}
+		}
+	}
+	return nil
+}
+
+// TokenLifetime is how long the issuer's tokens live where an API does not say.
+func (i *Issuer) TokenLifetime() time.Duration {
+	if i.Token.Lifetime > 0 {
+		return min(i.Token.Lifetime, MaxLifetime).Std()
+	}
+	return DefaultLifetime.Std()
+}
+
+// TokenLifetime is how long a token for the API lives at its issuer.
+func (a *API) TokenLifetime(i *Issuer) time.Duration {
+	if a.Token.Lifetime > 0 {
+		return min(a.Token.Lifetime, MaxLifetime).Std()
+	}
+	return i.TokenLifetime()
+}
+
+// SigningAlgorithm is the algorithm of the API's tokens.
+func (a *API) SigningAlgorithm() jose.Algorithm {
+	if a.Token.Algorithm == "" {
+		return jose.ES256
+	}
+	return jose.Algorithm(a.Token.Algorithm)
+}
+
+// Resolve is the issuer's URL without a final slash. base is the URL of the
+// default issuer.
+func (i *Issuer) Resolve(base string) string {
+	base = strings.TrimSuffix(base, "/")
+	switch {
+	case i.URL != "":
+		return strings.TrimSuffix(i.URL, "/")
+	case i.ID == DefaultIssuer:
+		return base
+	}
+	return base + "/" + i.ID
+}
