@@ -1,0 +1,42 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/symbolon/symbolon"
+)
+
+var errBodyBroken = symbolon.NewError(symbolon.InvalidRequest, "the request body did not arrive whole")
+
+// ReadBody reads the whole body into the space of buf, which may be nil, and
+// returns it. A body of more than limit octets is an error of code TooLarge,
+// one that breaks off is an InvalidRequest. It reads no more than limit octets
+// and one, whatever the head says.
+func ReadBody(r *http.Request, limit int, buf []byte) ([]byte, error) {
+	buf = buf[:0]
+	if r.ContentLength > int64(limit) {
+		return nil, errBodyTooLarge
+	}
+	if r.Body == nil {
+		return buf, nil
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		room := buf[len(buf):min(cap(buf), limit+1)]
+		n, err := r.Body.Read(room)
+		buf = buf[:len(buf)+n]
+		var over *http.MaxBytesError
+		switch {
+		case len(buf) > limit || errors.As(err, &over):
+			return nil, errBodyTooLarge
+		case err == io.EOF:
+			return buf, nil
+		case err != nil:
+			return nil, errBodyBroken.WithCause(err)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Values of headers that many answers share. They are never written to.
+var (
+	contentJSON  = []string{"application/json"}
+	noStore      = []string{"no-store"}
+	noCache      = []string{"no-cache"}
+	basicRequest = []string{`Basic realm="symbolon"`}
+)
+
+// NoStore keeps an answer out of every cache. RFC 6749 §5.1 demands both
+// headers on what holds a token, the older one too.
+func NoStore(h http.Header) {
+	h["Cache-Control"] = noStore
+	h["Pragma"] = noCache
+}
+
+// WriteError writes an OAuth error as RFC 6749 §5.2 wants it: JSON, not to be
+// stored, the status by the code.
+func WriteError(x *Exchange, r *http.Request, e *symbolon.Error) {
+	h := x.Header()
+	NoStore(h)
+	h["Content-Type"] = contentJSON
+	// RFC 6749 §5.2: the challenge answers a client that used the header; to
+	// others it would only make browsers ask for a password.
+	if e.Code == symbolon.InvalidClient && len(r.Header["Authorization"]) > 0 {
+		h["Www-Authenticate"] = basicRequest
+	}
+	status := e.Code.TokenStatus()
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
+	}
+	body, err := json.Marshal(symbolon.ErrorAnswer{Error: e.Code.Wire(), ErrorDescription: e.Description})
+	if err != nil {
+		body = []byte(`{"error":"server_error"}`) // two strings always marshal
+	}
+	x.WriteHeader(status)
+	x.Write(body)
+}
+
+// retryAfter is whole seconds, at least one (RFC 9110 §10.2.3).
+func retryAfter(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
+}
+
+var errMethod = symbolon.NewError(symbolon.MethodNotAllowed, "this endpoint does not take that method; the Allow header names those that it takes")
+
+// Methods refuses every other method with 405 and Allow (RFC 9110 §15.5.6).
+// GET brings HEAD along.
+func Methods(h HandlerFunc, methods ...string) HandlerFunc {
+	methods = slices.Clone(methods)
+	if slices.Contains(methods, http.MethodGet) && !slices.Contains(methods, http.MethodHead) {
+		methods = append(methods, http.MethodHead)
+	}
+	allow := []string{strings.Join(methods, ", ")}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if !slices.Contains(methods, r.Method) {
+			w.Header()["Allow"] = allow
+			return errMethod
+		}
+		return h(w, r)
+	}
+}

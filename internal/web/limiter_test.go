@@ -1,0 +1,45 @@
+package web
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestLimiter(t *testing.T) {
+	l := &Limiter{Every: time.Second, Burst: 3, MaxKeys: 2}
+	now := time.Unix(0, 0)
+	took := func(key string, n int) (ok int) {
+		for range n {
+			if yes, _ := l.Allow(key, now); yes {
+				ok++
+			}
+		}
+		return ok
+	}
+	if n := took("a", 10); n != 3 {
+		t.Errorf("burst: %d of 10", n)
+	}
+	if _, wait := l.Allow("a", now); wait != time.Second {
+		t.Errorf("wait %s", wait)
+	}
+	if n := took("b", 10); n != 3 {
+		t.Errorf("another key: %d of 10", n)
+	}
+	now = now.Add(2 * time.Second)
+	if n := took("a", 10); n != 2 {
+		t.Errorf("after two seconds: %d of 10", n)
+	}
+	// Keys that find no place share one allowance: making them up wins nothing.
+	n := 0
+	for i := range 1000 {
+		n += took(fmt.Sprint("made up ", i), 1)
+	}
+	if n != 3 || len(l.next) > 2 {
+		t.Errorf("made-up keys: %d of 1000, %d remembered", n, len(l.next))
+	}
+	now = now.Add(time.Hour)
+	if n := took("c", 10); n != 3 || len(l.next) != 1 {
+		t.Errorf("an hour later: %d of 10, %d remembered", n, len(l.next))
+	}
+}

@@ -1,0 +1,237 @@
+// Package web holds the plain HTTP manners of every listener: a handler that
+// returns its error, a request id on each answer, bounded bodies and heads, one
+// place that writes, logs and counts errors, and the address of the peer.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// HandlerFunc answers a request, or returns why it does not. It must not have
+// begun its answer when it returns an error: Wrap writes that one. The
+// ResponseWriter is an Exchange's; see ExchangeOf.
+type HandlerFunc func(http.ResponseWriter, *http.Request) error
+
+// Config is what Wrap needs to know. The zero value is usable: it trusts no
+// proxy and logs nothing.
+type Config struct {
+	// TrustedProxies are the networks whose X-Forwarded-For counts.
+	TrustedProxies []netip.Prefix
+	// MaxBody bounds the octets of a request body; default symbolon.MaxBody.
+	MaxBody int64
+	// WriteError writes an error as the answer; default WriteError.
+	WriteError func(x *Exchange, r *http.Request, e *symbolon.Error)
+	// Observe is called once per request, after its answer.
+	Observe func(Observation)
+	// Logger gets the access log (debug) and failures of the server (warn,
+	// error). No line has a query, a header or a body.
+	Logger *slog.Logger
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+}
+
+// Observation is one answered request, for metrics.
+type Observation struct {
+	Endpoint string        // as the handler named it; "" when none took the request
+	Status   int           // HTTP status
+	Code     symbolon.Code // "" when it was no error
+	Took     time.Duration
+}
+
+// HeaderRequestID names the header that carries the request id. It is always
+// made here: one that a request brings is not looked at, since whoever chooses
+// it could make two requests look like one.
+const HeaderRequestID = "Request-Id"
+
+// Exchange is one request under way. It is the ResponseWriter that handlers get.
+type Exchange struct {
+	http.ResponseWriter
+	RequestID string     // 22 characters, random; the answer's Request-Id
+	Peer      netip.Addr // whom the request comes from; the zero Addr on a Unix socket
+	Began     time.Time
+	Endpoint  string // the handler sets it, for the log and the metrics
+
+	status int
+	size   int64
+}
+
+// ExchangeOf gives the Exchange that Wrap made for a handler's ResponseWriter,
+// also through writers that unwrap. It panics outside Wrap.
+func ExchangeOf(w http.ResponseWriter) *Exchange {
+	for {
+		switch v := w.(type) {
+		case *Exchange:
+			return v
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			panic("web.ExchangeOf: the handler does not run inside web.Wrap")
+		}
+	}
+}
+
+// Unwrap serves http.ResponseController.
+func (x *Exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// WriteHeader notes the status.
+func (x *Exchange) WriteHeader(status int) {
+	if x.status == 0 && status >= 200 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write notes the size.
+func (x *Exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	n, err := x.ResponseWriter.Write(b)
+	x.size += int64(n)
+	return n, err
+}
+
+// nosniff is shared by all answers and never written to: net/http only reads
+// the header's slices.
+var nosniff = []string{"nosniff"}
+
+// wrapped is a handler with its manners.
+type wrapped struct {
+	Config
+	handle HandlerFunc
+	noise  *Limiter // how often a failure of one kind is logged
+}
+
+// Wrap gives the handler its manners.
+func Wrap(c Config, h HandlerFunc) http.Handler {
+	if c.MaxBody == 0 {
+		c.MaxBody = symbolon.MaxBody
+	}
+	if c.WriteError == nil {
+		c.WriteError = WriteError
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &wrapped{Config: c, handle: h, noise: &Limiter{Every: time.Second, Burst: 10, MaxKeys: 256}}
+}
+
+func (s *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &Exchange{ResponseWriter: w, RequestID: newRequestID(), Peer: PeerOf(r, s.TrustedProxies), Began: s.Now()}
+	head := w.Header()
+	head[HeaderRequestID] = []string{x.RequestID}
+	head["X-Content-Type-Options"] = nosniff
+	err := s.serve(x, r)
+	var e *symbolon.Error
+	if err != nil {
+		e = symbolon.AsError(err)
+		s.fail(x, r, e)
+	}
+	s.logAccess(r.Context(), x, r, e)
+	if s.Observe != nil {
+		o := Observation{Endpoint: x.Endpoint, Status: x.status, Took: s.Now().Sub(x.Began)}
+		if e != nil {
+			o.Code = e.Code
+		}
+		s.Observe(o)
+	}
+}
+
+var errBodyTooLarge = symbolon.NewError(symbolon.TooLarge, "the request body is larger than this server reads: 64 KiB at the OAuth endpoints")
+
+// serve runs the handler; a panic of it becomes an error.
+func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+				panic(p)
+			}
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if r.ContentLength > s.MaxBody {
+		x.Header()["Connection"] = []string{"close"} // what follows the head is not worth reading
+		return errBodyTooLarge
+	}
+	if r.ContentLength < 0 {
+		r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, s.MaxBody)
+	}
+	return s.handle(x, r)
+}
+
+// errBegun is logged when a handler returns an error too late for an answer.
+var errBegun = errors.New("the answer had begun already")
+
+// fail writes the error as the answer and logs what is the server's own fault.
+func (s *wrapped) fail(x *Exchange, r *http.Request, e *symbolon.Error) {
+	cause, level := e.Cause(), slog.LevelDebug
+	switch status := e.Code.TokenStatus(); {
+	case status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case status >= 500:
+		level = slog.LevelError
+	}
+	if x.status != 0 {
+		cause, level = errors.Join(errBegun, cause), slog.LevelError
+	} else {
+		s.WriteError(x, r, e)
+	}
+	if level == slog.LevelDebug {
+		return // the client's own doing: the access log has it
+	}
+	// A store that is away or a full disk fails every request alike: ten lines
+	// and then one a second tell it as well as thousands.
+	if ok, _ := s.noise.Allow(x.Endpoint+" "+string(e.Code), x.Began); !ok {
+		return
+	}
+	s.Logger.LogAttrs(r.Context(), level, "request failed",
+		slog.String("request_id", x.RequestID), slog.String("endpoint", x.Endpoint),
+		slog.String("code", string(e.Code)), slog.Any("cause", cause))
+}
+
+// logAccess writes the access log, on level debug: each token request leaves
+// its record in the spool, which is the log that counts.
+func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e *symbolon.Error) {
+	if !s.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", x.RequestID), slog.String("peer", x.Peer.String()),
+		slog.String("method", cut(r.Method)), slog.String("endpoint", x.Endpoint),
+		slog.Int("status", x.status), slog.Int64("size", x.size), slog.Duration("took", s.Now().Sub(x.Began)),
+	}
+	if x.Endpoint == "" {
+		// Only what no endpoint took: the path of the others says no more than
+		// their name.
+		attrs = append(attrs, slog.String("path", cut(r.URL.EscapedPath())))
+	}
+	if e != nil {
+		attrs = append(attrs, slog.String("code", string(e.Code)))
+	}
+	s.Logger.LogAttrs(ctx, slog.LevelDebug, "request", attrs...)
+}
+
+// cut bounds a text that the sender chose.
+func cut(s string) string { return s[:min(len(s), 128)] }
+
+// newRequestID makes 128 random bits as 22 characters. crypto/rand never gives
+// predictable bytes: without its source the process ends.
+func newRequestID() string {
+	var raw [16]byte
+	rand.Read(raw[:])
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
