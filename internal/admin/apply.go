@@ -14,11 +14,10 @@ type ApplyRequest struct {
 	Prune   bool   `json:"prune,omitempty"`   // disable, and on the next run delete, what the set owns and the file names no more
 	DryRun  bool   `json:"dry_run,omitempty"` // make the plan, write nothing
 
-	// Where tells where a path of a problem stands in the file, as
-	// "state.yaml:12:5"; "" when it does not know. The path begins with the
-	// list and the id, as "clients.billing.access.orders". It stays in the
-	// process that read the file.
-	Where func(path string) string `json:"-"`
+	// Where tells where in the file the member stands that a problem names, as
+	// "state.yaml:12:5"; "" when it does not know. It stays in the process that
+	// read the file.
+	Where func(registry.Problem) string `json:"-"`
 }
 
 // State is what a file wants, or what an export found: objects, each with the
