@@ -2,6 +2,10 @@ package registry
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -26,15 +30,186 @@ type Facts struct {
 type Decision struct {
 	APIs      []*API
 	Audience  []string // identifiers of APIs
-	Scopes    []string
-	Scope     string // Scopes, joined with spaces
+	Scopes    []string // as asked for, without repetitions; sorted where nothing was asked for
+	Scope     string   // Scopes, joined with spaces
 	Lifetime  time.Duration
 	Algorithm jose.Algorithm
-	Format    string // FormatJWT
-	Typ       string // header parameter typ
-	Extra     map[string]json.RawMessage
+	Format    string                     // FormatJWT
+	Typ       string                     // header parameter typ
+	Extra     map[string]json.RawMessage // extra claims; reserved names in it are not to be written
 }
 
+// ErrClient is the one answer to whoever may not act as a client here: unknown,
+// wrong credential, disabled, pending, at another issuer. Its body is the same
+// for all of them, so that nobody learns which it was (RFC 6749 §5.2).
+var ErrClient = symbolon.NewError(symbolon.InvalidClient,
+	"the client is not known here, is not active, or its credential does not fit; the request id leads an operator to the cause")
+
+// Refusals of Decide. Each is one fixed sentence for all causes that the client
+// may not tell apart: an API that does not exist is one without access, a scope
+// that does not exist is one that is not granted.
+var (
+	errTarget = symbolon.NewError(symbolon.InvalidTarget,
+		"no API by that name is granted to the client at this issuer; check resource or audience, and the access of the client")
+	errWhichAPI = symbolon.NewError(symbolon.InvalidTarget,
+		"the request does not tell which API it is for; send resource, or give the client a default API at this issuer")
+	errDisagree = symbolon.NewError(symbolon.InvalidTarget,
+		"resource and audience name different APIs; send one of them")
+	errSeveral = symbolon.NewError(symbolon.InvalidTarget,
+		"one token for several resources must be sender-constrained; ask for one token per resource")
+	errScope = symbolon.NewError(symbolon.InvalidScope,
+		"a scope is unknown or not granted to the client at this API; ask for scopes within its access, or for none")
+)
+
+// errForeignView is a mistake of the program: a token would claim a position
+// whose changes its decision did not see.
+var errForeignView = errors.New("the issuer's view is not of the snapshot that decides")
+
 // Decide says which API, scopes and lifetime the request gets, or refuses with
-// a *symbolon.Error.
-func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) { panic("not yet") }
+// a *symbolon.Error whose cause is for operators. It is pure: equal input gives
+// an equal answer. The checks that it makes are added to the trace.
+func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) {
+	if f.Issuer == nil || s.Issuers[f.Issuer.ID] != f.Issuer {
+		return nil, symbolon.AsError(errForeignView)
+	}
+	if err := f.checkClient(t); err != nil {
+		return nil, err
+	}
+	f.Scopes = unique(f.Scopes)
+	api, err := f.chooseAPI(t)
+	if err != nil {
+		return nil, err
+	}
+	scopes, err := f.chooseScopes(api, t)
+	if err != nil {
+		return nil, err
+	}
+	scope := strings.Join(scopes, " ")
+	t.OK("scope", "RFC 6749 §3.3", "granted to the client at the API", clip(scope))
+	d := &Decision{
+		APIs:      api.apis,
+		Audience:  api.audience,
+		Scopes:    scopes,
+		Scope:     scope,
+		Lifetime:  api.api.TokenLifetime(f.Issuer.Issuer),
+		Algorithm: api.api.SigningAlgorithm(),
+		Format:    FormatJWT,
+		Typ:       api.api.Token.Typ,
+		Extra:     f.Client.Claims,
+	}
+	if d.Typ == "" {
+		d.Typ = symbolon.TypAccessToken
+	}
+	return d, nil
+}
+
+// checkClient repeats what authentication has found: whoever calls Decide with
+// a client from elsewhere, as a simulation does, gets the same answer.
+func (f *Facts) checkClient(t *symbolon.Trace) error {
+	c := f.Client
+	if c.State != StateActive {
+		t.Fail("client state", "RFC 6749 §5.2", StateActive, c.State, "enable the client")
+		return ErrClient.WithCause(fmt.Errorf("client %s is %s", c.ID, c.State))
+	}
+	if !c.AtIssuer(f.Issuer.ID) {
+		t.Fail("client issuer", "RFC 6749 §2.2", short(c.IssuerIDs()), f.Issuer.ID, "add the issuer to the client's issuers, or use one of them")
+		return ErrClient.WithCause(fmt.Errorf("client %s may not authenticate at issuer %s", c.ID, f.Issuer.ID))
+	}
+	t.OK("client", "RFC 6749 §2.2", StateActive, c.State)
+	return nil
+}
+
+// chooseScopes answers which scopes of the API the token gets. A scope that is
+// not granted refuses the whole request: nothing is narrowed (RFC 6749 §3.3
+// leaves both open).
+func (f *Facts) chooseScopes(api *target, t *symbolon.Trace) ([]string, error) {
+	granted := f.Client.Access[api.api.ID]
+	if len(f.Scopes) == 0 {
+		return givenScopes(api, granted), nil
+	}
+	missing := notGranted(api.api, granted, f.Scopes)
+	if missing == "" {
+		return f.Scopes, nil
+	}
+	cause, fix := "not granted to client "+f.Client.ID, "grant the scope to the client"
+	if _, defined := api.api.Scopes[missing]; !defined {
+		cause, fix = "not defined by API "+api.api.ID, "ask for a scope of the API, or define it there"
+	}
+	t.Fail("scope", "RFC 6749 §3.3", short(granted), clip(missing)+" is "+cause, fix)
+	return nil, errScope.WithCause(fmt.Errorf("scope %q is %s", clip(missing), cause))
+}
+
+// fewScopes is up to how many scopes are compared one by one; beyond that a
+// set keeps the cost of a hostile request linear.
+const fewScopes = 16
+
+// unique is the list without repetitions, in its order; the list itself when
+// it has none.
+func unique(list []string) []string {
+	if len(list) <= fewScopes {
+		for i := range list {
+			if slices.Contains(list[:i], list[i]) {
+				return dropRepeated(list)
+			}
+		}
+		return list
+	}
+	return dropRepeated(list)
+}
+
+func dropRepeated(list []string) []string {
+	seen := make(map[string]bool, len(list))
+	kept := make([]string, 0, len(list))
+	for _, one := range list {
+		if !seen[one] {
+			seen[one] = true
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
+// notGranted is the first scope asked for that the API does not define or that
+// is not granted; "" when there is none.
+func notGranted(api *API, granted, asked []string) string {
+	var set map[string]bool
+	if len(asked) > fewScopes {
+		set = make(map[string]bool, len(granted))
+		for _, g := range granted {
+			set[g] = true
+		}
+	}
+	for _, scope := range asked {
+		_, ok := api.Scopes[scope]
+		if ok && set != nil {
+			ok = set[scope]
+		} else if ok {
+			ok = slices.Contains(granted, scope)
+		}
+		if !ok {
+			return scope
+		}
+	}
+	return ""
+}
+
+// givenScopes are the scopes of a request that names none: those of the access
+// that the API marks, or all of the access when it marks none of them. Sorted.
+func givenScopes(api *target, granted []string) []string {
+	var given []string
+	for _, scope := range api.marked {
+		if slices.Contains(granted, scope) {
+			given = append(given, scope)
+		}
+	}
+	if len(given) > 0 {
+		return given
+	}
+	for _, scope := range granted {
+		if _, defined := api.api.Scopes[scope]; defined {
+			given = append(given, scope)
+		}
+	}
+	slices.Sort(given)
+	return slices.Compact(given)
+}

@@ -58,7 +58,7 @@ func ParseDuration(text string) (Duration, error) {
 	}
 	if rest != "" || !found {
 		d, err := time.ParseDuration(rest)
-		if err != nil || d < 0 {
+		if err != nil || d < 0 || total+d < total {
 			return 0, fmt.Errorf("%q is not a duration; write for example 90d, 24h or 10m", text)
 		}
 		total += d

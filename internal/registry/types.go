@@ -86,7 +86,11 @@ type API struct {
 	Bound      string           `json:"bound,omitempty"` // "optional"
 }
 
-// Scope is one scope value of an API.
+// Bound says whether tokens must be bound to a key of the client.
+const BoundOptional = "optional"
+
+// Scope is one scope value of an API. In JSON it may also be given as a
+// string, which is the description.
 type Scope struct {
 	Description string `json:"description,omitempty"`
 	Default     bool   `json:"default,omitempty"` // given when a request names no scope
@@ -122,7 +126,7 @@ type Client struct {
 	Secrets    []Secret                   `json:"secrets,omitempty"`
 	Auth       []string                   `json:"auth,omitempty"`        // narrows the methods that follow from the credentials
 	Access     map[string][]string        `json:"access,omitempty"`      // API id → scopes
-	DefaultAPI []string                   `json:"default_api,omitempty"` // API ids, at most one per issuer
+	DefaultAPI OneOrMore                  `json:"default_api,omitempty"` // API ids, at most one per issuer
 	Claims     map[string]json.RawMessage `json:"claims,omitempty"`      // fixed extra claims
 	Spent      []Spent                    `json:"spent,omitempty"`       // ids and digests that may never be used again
 }

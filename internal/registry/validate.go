@@ -1,15 +1,245 @@
 package registry
 
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/symbolon/symbolon/internal/jose"
+)
+
+// Bounds of what an object may hold.
+const (
+	MaxDoc         = 256 << 10 // octets of a document that is not a client's
+	MaxSecrets     = 16        // secrets of a client: each wrong one is compared with all
+	maxName        = 256       // octets of a name
+	maxDescription = 1024      // octets of a scope's description
+	maxIdentifier  = 1024      // octets of an identifier or a URL
+	maxScope       = 256       // octets of a scope value
+	maxLabels      = 64
+	maxRotate      = Duration(3650 * 24 * time.Hour)
+)
+
 // Validate says everything that is wrong with the issuer by itself: a Problems
 // or nil. What concerns other objects says ValidateSet.
-func (i *Issuer) Validate() error { return nil }
+func (i *Issuer) Validate() error {
+	p := &problems{kind: KindIssuer, id: i.ID}
+	p.objectID(i.ID)
+	p.issuerURL(i)
+	p.lifetime("token.lifetime", i.Token.Lifetime)
+	p.only("profile", i.Profile, ProfileStandard, "fapi2")
+	if i.Audience != "" && !validIdentifier(i.Audience) {
+		p.add("audience", "not an identifier of an API", identifierFix)
+	}
+	p.schedule(i.Keys)
+	p.size(i, MaxDoc)
+	return p.found.Err()
+}
+
+func (p *problems) issuerURL(i *Issuer) {
+	if i.URL == "" {
+		if i.ID != DefaultIssuer && reservedSegment(i.ID) {
+			p.add("id", "the path /"+i.ID+" is an endpoint of the server's own", "choose another id, or give the issuer a url of its own")
+		}
+		return
+	}
+	if i.ID == DefaultIssuer {
+		p.add("url", "the default issuer's URL is the server's own", "remove it here, and set url in the server's configuration")
+		return
+	}
+	if message, fix := CheckURL(i.URL); message != "" {
+		p.add("url", message, fix)
+	}
+}
+
+// schedule judges the times by themselves; whether a live token could outlast
+// its key under them is judged where keys are planned.
+func (p *problems) schedule(k KeySchedule) {
+	if k.Announce != 0 && k.Announce < MinAnnounce {
+		p.add("keys.announce", "shorter than "+MinAnnounce.String()+": verifiers that cached the key set would not know the new key", "write "+MinAnnounce.String()+" or more")
+	}
+	announce, rotate := k.Announce, k.Rotate
+	if announce == 0 {
+		announce = DefaultAnnounce
+	}
+	if rotate == 0 {
+		rotate = DefaultRotate
+	}
+	if rotate < announce {
+		p.add("keys.rotate", "shorter than keys.announce: the next key would not be published in time", "write "+announce.String()+" or more")
+	}
+	if rotate > maxRotate {
+		p.add("keys.rotate", "longer than ten years", "write "+maxRotate.String()+" or less")
+	}
+	if announce > maxRotate {
+		p.add("keys.announce", "longer than ten years", "write "+DefaultAnnounce.String())
+	}
+}
 
 // Validate says everything that is wrong with the API by itself.
-func (a *API) Validate() error { return nil }
-
-// Validate says everything that is wrong with the client by itself. What
-// concerns other objects says ValidateClient.
-func (c *Client) Validate() error { return nil }
+func (a *API) Validate() error {
+	p := &problems{kind: KindAPI, id: a.ID}
+	p.objectID(a.ID)
+	if a.ID == "admin" || strings.HasSuffix(a.ID, "-management") {
+		p.add("id", "the server's own administration uses this id", "choose another id")
+	}
+	p.reference("issuer", a.Issuer)
+	if !validIdentifier(a.Identifier) {
+		p.add("identifier", "not an absolute URI without fragment, nor a plain string", identifierFix)
+	}
+	p.text("name", a.Name, maxName)
+	for _, scope := range sortedKeys(a.Scopes) {
+		p.scope(at("scopes", scope), scope)
+		p.text(at("scopes", scope, "description"), a.Scopes[scope].Description, maxDescription)
+	}
+	p.only("token.format", a.Token.Format, FormatJWT, "opaque")
+	p.lifetime("token.lifetime", a.Token.Lifetime)
+	p.algorithm("token.algorithm", a.Token.Algorithm)
+	if !slices.Contains([]string{"", "at+jwt", "JWT"}, a.Token.Typ) {
+		p.add("token.typ", "not a type of access token", `write "at+jwt", or "JWT" for verifiers that know no other`)
+	}
+	p.only("bound", a.Bound, BoundOptional, "required", "dpop", "mtls")
+	p.size(a, MaxDoc)
+	return p.found.Err()
+}
 
 // Validate says everything that is wrong with the operator.
-func (o *Operator) Validate() error { return nil }
+func (o *Operator) Validate() error {
+	p := &problems{kind: KindOperator, id: o.ID}
+	p.objectID(o.ID)
+	p.text("name", o.Name, maxName)
+	p.text("email", o.Email, maxName)
+	if local, domain, ok := strings.Cut(o.Email, "@"); o.Email != "" && (!ok || local == "" || domain == "" || strings.ContainsAny(o.Email, " <>,;")) {
+		p.add("email", "not an e-mail address", "write it as ann@example.com")
+	}
+	if !slices.Contains([]string{RoleViewer, RoleOperator, RoleAdmin}, o.Role) {
+		p.add("role", "not a role", `write "viewer", "operator" or "admin"`)
+	}
+	p.size(o, MaxDoc)
+	return p.found.Err()
+}
+
+const idFix = "write a lower-case letter or digit, then up to 62 of a-z, 0-9 and -"
+
+// ValidID reports whether the id of an issuer, API, operator or credential has
+// the form [a-z0-9][a-z0-9-]{0,62}.
+func ValidID(id string) bool {
+	return id != "" && len(id) <= 63 && id[0] != '-' &&
+		!strings.ContainsFunc(id, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' })
+}
+
+// ValidClientID reports whether a client's id has the form
+// [A-Za-z0-9._~-]{1,128}: the unreserved characters, which every encoding
+// leaves alone.
+func ValidClientID(id string) bool {
+	return id != "" && len(id) <= 128 && !strings.ContainsFunc(id, func(r rune) bool { return !unreserved(r) })
+}
+
+// unreserved are the characters of RFC 3986 §2.3.
+func unreserved(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._~-", r)
+}
+
+// ValidScope reports whether text is one scope-token (RFC 6749 §3.3).
+func ValidScope(text string) bool {
+	return text != "" && len(text) <= maxScope &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r <= 0x20 || r == '"' || r == '\\' || r > 0x7e })
+}
+
+const identifierFix = "write for example https://orders.example.com; a string that is no URI has letters, digits and marks only and no #"
+
+// validIdentifier takes an absolute URI without fragment or a legacy string of
+// visible ASCII. What claims to be a URI by "://" has to be one.
+func validIdentifier(text string) bool {
+	if text == "" || len(text) > maxIdentifier {
+		return false
+	}
+	if absoluteURI(text) {
+		return true
+	}
+	return !strings.Contains(text, "://") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"#\`, r) })
+}
+
+func (p *problems) objectID(id string) {
+	if !ValidID(id) {
+		p.add("id", "not an id", idFix)
+	}
+}
+
+// reference checks an id that must be there and names another object.
+func (p *problems) reference(path, id string) {
+	switch {
+	case id == "":
+		p.add(path, "missing", "name one, as "+DefaultIssuer)
+	case !ValidID(id):
+		p.add(path, "not an id", idFix)
+	}
+}
+
+func (p *problems) scope(path, scope string) {
+	if !ValidScope(scope) {
+		p.add(path, "not a scope value (RFC 6749 §3.3)", `write up to 256 visible ASCII characters without space, " and \`)
+	}
+}
+
+// text checks what people read: bounded, and nothing that moves a cursor.
+func (p *problems) text(path, text string, limit int) {
+	switch {
+	case len(text) > limit:
+		p.add(path, "too long", fmt.Sprintf("write at most %d octets", limit))
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		p.add(path, "control characters or broken UTF-8", "write plain text on one line")
+	}
+}
+
+func (p *problems) lifetime(path string, d Duration) {
+	switch {
+	case d == 0:
+	case d < 0 || d.Std()%time.Second != 0:
+		p.add(path, "not a number of whole seconds", "write for example 10m or 1h")
+	case d > MaxLifetime:
+		p.add(path, "longer than "+MaxLifetime.String()+": a token that leaks stays good as long", "write "+MaxLifetime.String()+" or less")
+	}
+}
+
+func (p *problems) algorithm(path, name string) {
+	if name == "" {
+		return
+	}
+	if a := jose.Algorithm(name); !slices.Contains(signingAlgorithms, a) {
+		fix := "write ES256, ES384, PS256, RS256 or EdDSA"
+		if strings.HasPrefix(name, "HS") || strings.EqualFold(name, "none") {
+			fix += ": there are no symmetric or unsigned tokens here"
+		}
+		p.add(path, "not an algorithm that this server signs with", fix)
+	}
+}
+
+var signingAlgorithms = []jose.Algorithm{jose.ES256, jose.ES384, jose.PS256, jose.RS256, jose.EdDSA}
+
+// only checks a member that has one value in this version; planned are values
+// that mean something, but not yet.
+func (p *problems) only(path, value, implemented string, planned ...string) {
+	switch {
+	case value == "" || value == implemented:
+	case slices.Contains(planned, value):
+		p.add(path, fmt.Sprintf("%q is not implemented in this version", value), "write "+implemented+", or remove it")
+	default:
+		p.add(path, "not a known value", "write "+implemented+", or remove it")
+	}
+}
+
+// size comes last: the member to shorten is whichever is long.
+func (p *problems) size(obj any, limit int) {
+	doc, err := json.Marshal(obj)
+	switch {
+	case err != nil:
+		p.add("", "cannot be written as JSON", "correct its claims")
+	case len(doc) > limit:
+		p.add("", fmt.Sprintf("larger than %d KiB", limit>>10), "shorten it, or divide it")
+	}
+}
