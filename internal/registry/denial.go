@@ -7,7 +7,7 @@ import (
 
 // DenialID is the id of a denial: it is made of what the denial names, so that
 // a later one of the same thing takes the place of the earlier. The value that
-// anybody may choose, a jti, stands last: no colon in it can look like another
+// anybody may choose, a jti or an identifier, stands last: no colon in it can look like another
 // denial's id.
 func DenialID(d *Denial) string {
 	parts := []string{d.What}
@@ -16,6 +16,9 @@ func DenialID(d *Denial) string {
 		parts = append(parts, d.Client)
 	case DenyClientAPI:
 		parts = append(parts, d.Client, d.API)
+		if d.Audience != "" {
+			parts = append(parts, d.Audience) // an API made anew under its old id may have another identifier
+		}
 	case DenyIssuer:
 		parts = append(parts, d.Issuer)
 	case DenyCredential:

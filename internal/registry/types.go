@@ -201,6 +201,7 @@ type Denial struct {
 	Issuer     string    `json:"issuer,omitempty"`
 	Client     string    `json:"client,omitempty"`
 	API        string    `json:"api,omitempty"`
+	Audience   string    `json:"audience,omitempty"` // identifier of API, which may be gone while its tokens live
 	Credential string    `json:"credential,omitempty"`
 	JTI        string    `json:"jti,omitempty"`
 	KID        string    `json:"kid,omitempty"`
