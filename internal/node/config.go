@@ -1,0 +1,238 @@
+// Package node is the program: it reads the configuration, puts the packages
+// together, listens, and stops in order. Tests and package symbolontest boot it
+// whole.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// Config is symbolon.yaml. Each member may be overridden by the environment
+// variable SYMBOLON_ and its path in capitals (SYMBOLON_DATA_DIR), and that by
+// a flag.
+type Config struct {
+	// URL is the default issuer's URL: https, or http on a loopback name. It is
+	// never taken from a request.
+	URL string `yaml:"url"`
+	// Listen are the addresses to serve on; default 127.0.0.1:8080.
+	Listen []Listener `yaml:"listen"`
+	// TLS is the certificate of listeners that name none of their own.
+	TLS *TLSFiles `yaml:"tls"`
+	// TrustedProxies are the networks whose X-Forwarded-For counts; nobody by
+	// default.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Store is "sqlite" (in the data directory), "sqlite:PATH", or a
+	// postgres:// URL, where several hosts are allowed.
+	Store string `yaml:"store"`
+	// DataDir holds the lock, master.key, admin.sock, the database and the
+	// spool; default ./data. It is made with mode 0700.
+	DataDir string `yaml:"data_dir"`
+	// Apply is a declarative file that is applied at start, once per content.
+	Apply string `yaml:"apply"`
+	// MaxStale is how long a node goes on issuing without having heard from
+	// its store; default 24h.
+	MaxStale registry.Duration `yaml:"max_stale"`
+	// Audit says how evidence is kept.
+	Audit Audit `yaml:"audit"`
+
+	// What follows is not part of the file.
+
+	// MasterKey is the value of SYMBOLON_MASTER_KEY; empty: the file.
+	MasterKey string `yaml:"-"`
+	// Version is shown in the list of nodes.
+	Version string `yaml:"-"`
+	// Now is the clock; default time.Now.
+	Now func() time.Time `yaml:"-"`
+	// Logger gets the access log and what goes wrong; default: discards.
+	Logger *slog.Logger `yaml:"-"`
+	// Getenv reads the environment for the declarative file's value_from;
+	// default: nothing is set.
+	Getenv func(string) (string, bool) `yaml:"-"`
+}
+
+// Audit says how evidence is kept.
+type Audit struct {
+	// Sync waits for the disk before a token leaves, many requests together.
+	Sync bool `yaml:"sync"`
+	// OnFull is what happens when the spool's reserve is used up: "refuse"
+	// (default) answers 503, "issue" goes on without evidence.
+	OnFull string `yaml:"on_full"`
+	// Keep is how long segments stay after they were flushed; default 90d.
+	Keep registry.Duration `yaml:"keep"`
+	// SegmentBytes is the size of a segment; default 16 MiB.
+	SegmentBytes int64 `yaml:"segment_bytes"`
+}
+
+// Listener is an address, with a certificate of its own where it needs one. In
+// the file it is a string or {addr: …, tls: {…}}.
+type Listener struct {
+	Addr string    `yaml:"addr"`
+	TLS  *TLSFiles `yaml:"tls"`
+}
+
+// UnmarshalText reads the short form.
+func (l *Listener) UnmarshalText(text []byte) error {
+	l.Addr = string(text)
+	return nil
+}
+
+// TLSFiles are PEM files; they are read again when they change, and a broken
+// pair keeps the old one.
+type TLSFiles struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Defaults of Config.
+const (
+	defaultListen   = "127.0.0.1:8080"
+	defaultDataDir  = "./data"
+	defaultMaxStale = registry.Duration(24 * time.Hour)
+	defaultKeep     = registry.Duration(90 * 24 * time.Hour)
+)
+
+// withDefaults fills what is not set.
+func (c Config) withDefaults() Config {
+	if len(c.Listen) == 0 {
+		c.Listen = []Listener{{Addr: defaultListen}}
+	}
+	if c.Store == "" {
+		c.Store = "sqlite"
+	}
+	if c.DataDir == "" {
+		c.DataDir = defaultDataDir
+	}
+	if c.MaxStale == 0 {
+		c.MaxStale = defaultMaxStale
+	}
+	if c.Audit.Keep == 0 {
+		c.Audit.Keep = defaultKeep
+	}
+	if c.Audit.OnFull == "" {
+		c.Audit.OnFull = "refuse"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Getenv == nil {
+		c.Getenv = func(string) (string, bool) { return "", false }
+	}
+	return c
+}
+
+// validate says what is wrong, all at once. It expects the defaults filled in.
+func (c *Config) validate() error {
+	var problems []error
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if err := checkURL(c.URL); err != nil {
+		bad("url: %w", err)
+	}
+	switch {
+	case c.Store == "sqlite", strings.HasPrefix(c.Store, "sqlite:"), strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
+	default:
+		bad(`store: write "sqlite", "sqlite:PATH" or a postgres:// URL`)
+	}
+	if c.Audit.OnFull != "refuse" && c.Audit.OnFull != "issue" {
+		bad(`audit.on_full: write "refuse" or "issue"`)
+	}
+	if c.MaxStale < 0 || c.Audit.Keep < 0 {
+		bad("max_stale and audit.keep must not be negative")
+	}
+	proxies, err := c.proxies()
+	if err != nil {
+		bad("trusted_proxies: %w", err)
+	}
+	for _, l := range c.Listen {
+		if err := c.checkListener(l, len(proxies) > 0); err != nil {
+			bad("listen: %w", err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// checkURL: https, or http on a loopback name (RFC 8414 §2 wants https; a
+// loopback name never leaves the machine).
+func checkURL(text string) error {
+	if text == "" {
+		return errors.New("missing; it is the https URL under which programs reach this server, as https://auth.example.com")
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return errors.New("not an absolute URL; write for example https://auth.example.com")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
+		return errors.New("must not have a user, query or fragment")
+	case strings.HasSuffix(u.Path, "/") && u.Path != "/":
+		return errors.New("must not end in a slash")
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && loopbackName(u.Hostname()):
+		return nil
+	}
+	return errors.New("must be https (http only on localhost, 127.0.0.0/8 or [::1])")
+}
+
+func loopbackName(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// checkListener refuses plain HTTP that others could read or reach: tokens and
+// secrets would cross the network in the clear.
+func (c *Config) checkListener(l Listener, behindProxy bool) error {
+	host, _, err := net.SplitHostPort(l.Addr)
+	if err != nil {
+		return fmt.Errorf("%q is not an address; write host:port, as 127.0.0.1:8080", l.Addr)
+	}
+	if l.TLS != nil || c.TLS != nil || behindProxy || loopbackName(host) {
+		return nil
+	}
+	return fmt.Errorf("%s is not loopback and has no tls; give it a certificate, or name the proxies in front of it in trusted_proxies", l.Addr)
+}
+
+// proxies parses TrustedProxies: networks or single addresses.
+func (c *Config) proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network; write for example 10.0.0.0/8", text)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
+}
+
+// base is the default issuer's URL as tokens carry it: without a final slash.
+func (c *Config) base() string { return strings.TrimSuffix(c.URL, "/") }
+
+// dsn is the store's address; postgres reports whether it is PostgreSQL.
+func (c *Config) dsn() (dsn string, postgres bool) {
+	switch {
+	case c.Store == "sqlite":
+		return "sqlite:" + filepath.Join(c.DataDir, "symbolon.db"), false
+	case strings.HasPrefix(c.Store, "sqlite:"):
+		return c.Store, false
+	}
+	return c.Store, true
+}
