@@ -69,6 +69,7 @@ func NewKey(pub crypto.PublicKey, alg Algorithm, id string) (*Key, error) {
 var errKeyAlgorithm = fmt.Errorf("%w: it does not go with the type, curve or size of the key", ErrAlgorithm)
 
 func checkECDSA(pub *ecdsa.PublicKey, alg *Algorithm) (*checked, error) {
+	//lint:ignore SA1019 the coordinates are only compared with nil, on which Bytes panics
 	if pub == nil || pub.Curve == nil || pub.X == nil || pub.Y == nil {
 		return nil, errUncheckedKey
 	}

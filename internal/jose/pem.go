@@ -108,7 +108,7 @@ func onlyBlock(b []byte) (*pem.Block, error) {
 		block, rest = pem.Decode(rest)
 	}
 	if block == nil {
-		if looksLikeJSON(b) {
+		if bytes.HasPrefix(bytes.TrimSpace(b), []byte("{")) {
 			return nil, fmt.Errorf("%w: it is JSON, not PEM", ErrKey)
 		}
 		return nil, fmt.Errorf("%w: there is no PEM block", ErrKey)

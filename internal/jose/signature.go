@@ -72,8 +72,9 @@ func digestOf(hash crypto.Hash, message []byte) digest {
 	return d
 }
 
-// maxDER is the length of the longest ECDSA signature in ASN.1, that of P-521.
-const maxDER = 3 + 2*(2+66)
+// maxDER is the length of the longest that appendDER appends: two integers of 66 bytes and
+// a zero before each, which no signature of P-521 has, but anybody can send.
+const maxDER = 3 + 2*(2+1+66)
 
 // appendDER appends r || s, as JWS writes an ECDSA signature (RFC 7518 §3.4), as the ASN.1
 // SEQUENCE that crypto/ecdsa wants. The halves are at most 66 bytes; r and s that are zero

@@ -74,6 +74,7 @@ func missing(key crypto.Signer) bool {
 	case nil:
 		return true
 	case *ecdsa.PrivateKey:
+		//lint:ignore SA1019 the scalar is only compared with nil, on which Sign panics
 		return key == nil || key.D == nil
 	case *rsa.PrivateKey:
 		return key == nil || key.D == nil

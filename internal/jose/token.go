@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -186,9 +185,3 @@ func (t *Token) GoString() string { return t.String() }
 
 // LogValue is String for slog.
 func (t *Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
-
-// looksLikeJSON reports whether text begins an object: the JSON serializations of RFC 7515
-// §7.2 and whole JWKs are told apart so in error texts.
-func looksLikeJSON(text []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{"))
-}
