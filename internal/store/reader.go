@@ -1,63 +1,208 @@
 package store
 
-import "context"
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
 
 // Reader reads objects from the local file: the store's own on SQLite, a
 // Local's on PostgreSQL. It is never blocked by the writer.
-type Reader struct{}
+type Reader struct {
+	db                          *sql.DB
+	get, seq, position, allFrom *sql.Stmt
+}
 
-// Reader returns the store's reader on SQLite. On PostgreSQL reads go to a
-// Local: there it returns nil.
-func (s *Store) Reader() *Reader { panic("not yet") }
+func newReader(ctx context.Context, db *sql.DB) (*Reader, error) {
+	r := &Reader{db: db}
+	for _, s := range []struct {
+		stmt  **sql.Stmt
+		query string
+	}{
+		{&r.get, `SELECT seq, version, deleted, keep, sum, doc FROM objects WHERE kind = $1 AND id = $2`},
+		{&r.seq, `SELECT seq FROM objects WHERE kind = $1 AND id = $2`},
+		{&r.position, `SELECT h.seq, h.epoch, coalesce(c.commit_id, '') FROM head h LEFT JOIN commits c ON c.seq = h.seq WHERE h.one = 1`},
+		{&r.allFrom, `SELECT ` + objectColumns + ` FROM objects WHERE kind = $1 AND id > $2 AND deleted = 0 ORDER BY id LIMIT $3`},
+	} {
+		var err error
+		if *s.stmt, err = db.PrepareContext(ctx, s.query); err != nil {
+			return nil, errors.Join(failure("open", err), r.close())
+		}
+	}
+	return r, nil
+}
+
+func (r *Reader) close() error {
+	var err error
+	for _, s := range []*sql.Stmt{r.get, r.seq, r.position, r.allFrom} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
+	return err
+}
+
+// hot is the context of a read by key. The driver starts a goroutine for each
+// statement whose context can end, which costs more than the read itself; it
+// takes microseconds and is not worth interrupting.
+func hot(ctx context.Context) (context.Context, error) {
+	return context.WithoutCancel(ctx), ctx.Err()
+}
 
 // Get returns the object, also a tombstone; ErrNotFound else.
-func (r *Reader) Get(ctx context.Context, kind, id string) (Object, error) { panic("not yet") }
+func (r *Reader) Get(ctx context.Context, kind, id string) (Object, error) {
+	ctx, err := hot(ctx)
+	if err != nil {
+		return Object{}, failure("read "+kind, err)
+	}
+	o := Object{Kind: kind, ID: id}
+	var deleted, keep, sum int64
+	err = r.get.QueryRowContext(ctx, kind, id).Scan(&o.Seq, &o.Version, &deleted, &keep, &sum, &o.Doc)
+	if err != nil {
+		return Object{}, readFailure(kind, id, err)
+	}
+	o.Deleted, o.Keep = deleted != 0, keep != 0
+	if err := o.verify(sum); err != nil {
+		return Object{}, err
+	}
+	return o, nil
+}
+
+func readFailure(kind, id string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return missing(kind, id)
+	}
+	return failure("read "+kind, err)
+}
 
 // Seq returns only the number of the commit that wrote the object last.
-func (r *Reader) Seq(ctx context.Context, kind, id string) (int64, error) { panic("not yet") }
+func (r *Reader) Seq(ctx context.Context, kind, id string) (int64, error) {
+	ctx, err := hot(ctx)
+	if err != nil {
+		return 0, failure("read "+kind, err)
+	}
+	var seq int64
+	if err := r.seq.QueryRowContext(ctx, kind, id).Scan(&seq); err != nil {
+		return 0, readFailure(kind, id, err)
+	}
+	return seq, nil
+}
+
+// Position is the position that the objects read later are not older than. It
+// is zero in a Local that has never been complete.
+func (r *Reader) Position(ctx context.Context) (p Position, err error) {
+	if ctx, err = hot(ctx); err == nil {
+		err = r.position.QueryRowContext(ctx).Scan(&p.Seq, &p.Epoch, &p.CommitID)
+	}
+	if err != nil {
+		return Position{}, failure("read head", err)
+	}
+	return p, nil
+}
+
+// All calls f for every live object of the kind, by id, until f returns an
+// error. It reads in pages and holds no connection while f runs: commits may
+// happen meanwhile, so a caller reads Position first and follows from there.
+func (r *Reader) All(ctx context.Context, kind string, f func(Object) error) error {
+	const size = 256
+	for after := ""; ; {
+		page, err := r.page(ctx, r.allFrom, kind, after, size)
+		if err != nil {
+			return err
+		}
+		for _, o := range page {
+			if err := f(o); err != nil {
+				return err
+			}
+		}
+		if len(page) < size {
+			return nil
+		}
+		after = page[size-1].ID
+	}
+}
+
+func (r *Reader) page(ctx context.Context, stmt *sql.Stmt, args ...any) ([]Object, error) {
+	rows, err := stmt.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, failure("list", err)
+	}
+	defer rows.Close()
+	var page []Object
+	for rows.Next() {
+		var o Object
+		if err := o.scan(rows); err != nil {
+			return nil, failure("list", err)
+		}
+		page = append(page, o)
+	}
+	return page, failure("list", rows.Err())
+}
 
 // List returns one page of objects, and what to set as Query.After for the
 // next one; next is empty when there is no more.
 func (r *Reader) List(ctx context.Context, q Query) (page []Object, next string, err error) {
-	panic("not yet")
+	if q.Kind == "" {
+		return nil, "", errors.New("store: list: no kind")
+	}
+	limit := limited(q.Limit, 100, 1000)
+	text, args := q.statement(limit + 1)
+	stmt, err := r.db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, "", failure("list "+q.Kind, err)
+	}
+	defer stmt.Close()
+	if page, err = r.page(ctx, stmt, args...); err != nil {
+		return nil, "", err
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].ID
+	}
+	return page, next, nil
 }
 
-// All calls f for every live object of the kind, by id, until f returns an
-// error. It reads in pages: commits may happen between two of them, so a
-// caller reads Position first and follows from there.
-func (r *Reader) All(ctx context.Context, kind string, f func(Object) error) error { panic("not yet") }
-
-// Position is the position that the objects read later are not older than. It
-// is zero in a Local that has never been complete.
-func (r *Reader) Position(ctx context.Context) (Position, error) { panic("not yet") }
-
-// LocalConfig holds the options of a local replica.
-type LocalConfig struct {
-	PoolSize int // readers; default 4
+// statement builds the page's query. With attributes it walks the first one's
+// entries, which are in the order of ids, and not all objects of the kind.
+func (q *Query) statement(limit int) (string, []any) {
+	var w where
+	from, id := "objects o", "o.id"
+	if len(q.Attrs) > 0 {
+		// CROSS JOIN is SQLite's way to fix the order of the loops.
+		from, id = "attrs a CROSS JOIN objects o ON o.kind = a.kind AND o.id = a.id", "a.id"
+		w.add("a.kind = ", q.Kind)
+		w.add("a.attr = ", q.Attrs[0].Name)
+		w.add("a.value = ", q.Attrs[0].Value)
+		for _, a := range q.Attrs[1:] {
+			w.terms = append(w.terms, fmt.Sprintf("EXISTS (SELECT 1 FROM attrs b WHERE b.kind = o.kind AND b.attr = %s AND b.value = %s AND b.id = o.id)",
+				w.bind(a.Name), w.bind(a.Value)))
+		}
+	} else {
+		w.add("o.kind = ", q.Kind)
+	}
+	w.add("o.deleted = ", flag(q.Deleted))
+	if q.After != "" {
+		w.add(id+" > ", q.After)
+	}
+	if q.Search != "" {
+		w.search(q.Search)
+	}
+	return `SELECT o.kind, o.id, o.seq, o.version, o.deleted, o.keep, o.sum, o.doc FROM ` + from +
+		w.text() + ` ORDER BY ` + id + ` LIMIT ` + w.bind(limit), w.args
 }
 
-// Local is the replica file of a node whose store is PostgreSQL.
-type Local struct{}
-
-// OpenLocal opens or makes the replica file. Errors are those of Open; a
-// replica is a copy, so a caller that reaches the store may remove a damaged
-// one (RemoveLocal) and start from zero.
-func OpenLocal(ctx context.Context, path string, cfg LocalConfig) (*Local, error) { panic("not yet") }
-
-// RemoveLocal removes a replica file that no process has open.
-func RemoveLocal(path string) error { panic("not yet") }
-
-// Reader reads the replica. Its Position moves with settled changes only.
-func (l *Local) Reader() *Reader { panic("not yet") }
-
-// Position is where to follow from (Store.Changes): the last applied change.
-func (l *Local) Position(ctx context.Context) (Position, error) { panic("not yet") }
-
-// Apply applies one change in one local transaction.
-func (l *Local) Apply(ctx context.Context, c Change) error { panic("not yet") }
-
-// Reset empties the replica, before it starts from zero.
-func (l *Local) Reset(ctx context.Context) error { panic("not yet") }
-
-// Close closes the replica.
-func (l *Local) Close() error { panic("not yet") }
+// search adds the condition on id and name. The index holds sequences of three
+// characters; shorter texts are looked for in each name.
+func (w *where) search(text string) {
+	if utf8.RuneCountInString(text) >= 3 {
+		w.terms = append(w.terms, "o.rid IN (SELECT rowid FROM search WHERE search MATCH "+
+			w.bind(`"`+strings.ReplaceAll(text, `"`, `""`)+`"`)+")")
+		return
+	}
+	like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+	w.terms = append(w.terms, fmt.Sprintf(`EXISTS (SELECT 1 FROM attrs n WHERE n.kind = o.kind AND n.id = o.id AND n.attr = '`+AttrName+`'
+		AND (n.value LIKE %s ESCAPE '\' OR n.id LIKE %s ESCAPE '\'))`, w.bind(like), w.bind(like)))
+}

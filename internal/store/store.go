@@ -1,11 +1,18 @@
 // Package store keeps objects (opaque versioned documents) in one total order
 // of commits, and the evidence beside them, on SQLite or PostgreSQL. The two
 // are one implementation: the SQL is the same text.
+//
+// Every commit takes the next number from the head's row, which makes its
+// writers wait for each other, in one process and between nodes: what a
+// transaction reads is the truth, and all objects it writes carry its number.
+// A follower asks for what lies after its own position (Changes).
 package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -21,85 +28,165 @@ type Config struct {
 }
 
 // Store is the one store. Its methods may be called from several goroutines.
-type Store struct{}
+type Store struct {
+	cfg    Config
+	e      *engine
+	reader *Reader // nil on PostgreSQL
+	hub    hub
+}
 
 // Open opens the store, makes it where it does not exist and migrates it.
 // A damaged, newer or locked store is left untouched.
-func Open(ctx context.Context, cfg Config) (*Store, error) { panic("not yet") }
-
-// Close waits for calls in progress and closes the store.
-func (s *Store) Close() error { panic("not yet") }
-
-// Update runs f in a transaction and commits it as one numbered commit. There
-// is one writer at a time on both databases: what f reads is the truth. An
-// error of f rolls everything back and is returned as it is. When f wrote
-// nothing at all, nothing is committed and the current head is returned.
-func (s *Store) Update(ctx context.Context, f func(*Tx) error) (Position, error) { panic("not yet") }
-
-// Head is the position of the newest commit.
-func (s *Store) Head(ctx context.Context) (Position, error) { panic("not yet") }
-
-// Changes returns what was written after the given position, in order and in
-// whole commits: as many as hold about limit objects (default 1000), at least
-// one. Nothing written: an empty slice. The zero position gives the latest
-// state of everything. ErrUnknownPosition: the follower starts from zero.
-func (s *Store) Changes(ctx context.Context, after Position, limit int) ([]Change, error) {
-	panic("not yet")
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.PoolSize < 0 {
+		return nil, errors.New("store: PoolSize is negative")
+	}
+	s := &Store{cfg: cfg}
+	err := errors.New("store: the place is neither sqlite:PATH nor postgres://…")
+	switch scheme, rest, _ := strings.Cut(cfg.DSN, ":"); scheme {
+	case "sqlite":
+		err = s.openFile(ctx, rest)
+	case "postgres", "postgresql":
+		err = s.openServer(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// Watch returns a channel that gets a value after commits of any node, until
-// ctx ends. Several commits may make one value; a value may come for nothing;
-// on PostgreSQL one may be lost, so a follower also polls every second.
-func (s *Store) Watch(ctx context.Context) (<-chan struct{}, error) { panic("not yet") }
+func (s *Store) openFile(ctx context.Context, path string) (err error) {
+	if s.e, err = openSQLite(ctx, path, storeFile, or(s.cfg.PoolSize, defaultReaders)); err != nil {
+		return err
+	}
+	if s.reader, err = newReader(ctx, s.e.r); err != nil {
+		return errors.Join(err, s.e.close())
+	}
+	return nil
+}
 
-// RaiseEpoch makes an empty commit with the next epoch, if the head is still
-// the expected one; else ErrConflict.
-func (s *Store) RaiseEpoch(ctx context.Context, expected Position) (Position, error) {
-	panic("not yet")
+func (s *Store) openServer(ctx context.Context) error {
+	pg, err := postgresConfig(s.cfg.DSN)
+	if err != nil {
+		return err
+	}
+	s.e = openPostgres(pg, or(s.cfg.PoolSize, defaultPostgresPool))
+	if err := s.e.migratePostgres(ctx, pg); err != nil {
+		s.e.w.Close()
+		return err
+	}
+	s.hub.listen = func(ctx context.Context) error { return s.listen(ctx, pg) }
+	return nil
+}
+
+func or(n, def int) int {
+	if n == 0 {
+		return def
+	}
+	return n
+}
+
+// Close waits for calls in progress and closes the store.
+func (s *Store) Close() error {
+	s.hub.close()
+	if s.reader != nil {
+		s.reader.close()
+	}
+	return s.e.close()
+}
+
+// Reader returns the store's reader on SQLite. On PostgreSQL reads go to a
+// Local: there it returns nil.
+func (s *Store) Reader() *Reader { return s.reader }
+
+// headRow is the one row of head, with the newest commit's id.
+type headRow struct {
+	Position
+	floor   int64
+	floorID string
+	records int64
+	hash    []byte
+}
+
+const readHead = `SELECT h.seq, h.epoch, coalesce(c.commit_id, ''), h.floor, h.floor_id, h.records, h.audit_hash
+	FROM head h LEFT JOIN commits c ON c.seq = h.seq WHERE h.one = 1`
+
+func (u *unit) head() (h headRow, err error) {
+	err = u.row("read head", readHead, nil, &h.Seq, &h.Epoch, &h.CommitID, &h.floor, &h.floorID, &h.records, &h.hash)
+	return h, err
+}
+
+// Head is the position of the newest commit.
+func (s *Store) Head(ctx context.Context) (Position, error) {
+	var h headRow
+	err := s.e.transact(ctx, "read head", reading, func(u *unit) (err error) {
+		h, err = u.head()
+		return err
+	})
+	return h.Position, err
 }
 
 // Meta returns a value set by Tx.SetMeta, or ErrNotFound.
-func (s *Store) Meta(ctx context.Context, key string) (string, error) { panic("not yet") }
+func (s *Store) Meta(ctx context.Context, key string) (value string, err error) {
+	err = s.e.transact(ctx, "read "+key, reading, func(u *unit) (err error) {
+		value, err = u.meta(key)
+		return err
+	})
+	return value, err
+}
 
-// PurgeTombstones removes the tombstones (not those to keep) and the commits
-// that are older than before (unix microseconds). It returns the number of
-// tombstones removed. Followers that are further behind start from zero.
-func (s *Store) PurgeTombstones(ctx context.Context, before int64) (int64, error) { panic("not yet") }
+func (u *unit) meta(key string) (value string, err error) {
+	err = u.row("read "+key, `SELECT value FROM meta WHERE key = $1`, []any{key}, &value)
+	return value, err
+}
+
+func (u *unit) setMeta(key, value string) error {
+	if value == "" {
+		_, err := u.exec("write "+key, `DELETE FROM meta WHERE key = $1`, key)
+		return err
+	}
+	_, err := u.exec("write "+key, `INSERT INTO meta (key, value) VALUES ($1, $2)
+		ON CONFLICT (key) DO UPDATE SET value = excluded.value`, key, value)
+	return err
+}
 
 // Check reads the whole store and verifies it: the file's structure, the
 // checksum of every object, the chain of records. ErrCorrupt names the first
-// thing that is wrong.
-func (s *Store) Check(ctx context.Context) error { panic("not yet") }
-
-// Tx is a write transaction: valid only inside the function given to Update.
-type Tx struct{}
-
-// Position is what this commit will be.
-func (t *Tx) Position() Position { panic("not yet") }
-
-// Get returns the object, also a tombstone; ErrNotFound else.
-func (t *Tx) Get(kind, id string) (Object, error) { panic("not yet") }
-
-// List returns all live objects of a small kind, by id.
-func (t *Tx) List(kind string) ([]Object, error) { panic("not yet") }
-
-// Find returns the ids of the live objects with this attribute, in order.
-func (t *Tx) Find(kind, attr, value string) ([]string, error) { panic("not yet") }
-
-// Put writes an object and returns its new version; ErrConflict when the
-// stored version is not the expected one.
-func (t *Tx) Put(p Put) (version int64, err error) { panic("not yet") }
-
-// Delete leaves a tombstone without document and attributes. keep makes it
-// stay for ever, and once kept always kept. ErrNotFound when there is no live
-// object, ErrConflict when its version is another.
-func (t *Tx) Delete(kind, id string, version int64, keep bool) error { panic("not yet") }
-
-// Record writes a row of evidence in the same transaction.
-func (t *Tx) Record(r Record) error { panic("not yet") }
-
-// SetMeta sets a value; the empty value removes it.
-func (t *Tx) SetMeta(key, value string) error { panic("not yet") }
-
-// Meta returns a value set by SetMeta, or ErrNotFound.
-func (t *Tx) Meta(key string) (string, error) { panic("not yet") }
+// thing that is wrong. It takes minutes on a large store and blocks nobody.
+func (s *Store) Check(ctx context.Context) error {
+	if !s.e.postgres {
+		err := s.e.transact(ctx, "check", reading, func(u *unit) error { return u.integrity("integrity_check") })
+		if err != nil {
+			return err
+		}
+	}
+	const page = 500
+	var kind, id string
+	for {
+		n := 0
+		err := s.e.transact(ctx, "check", reading, func(u *unit) error {
+			return u.query("check", `SELECT `+objectColumns+` FROM objects WHERE (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3`,
+				[]any{kind, id, page}, func(row scanner) error {
+					var o Object
+					err := o.scan(row)
+					kind, id = o.Kind, o.ID
+					n++
+					return err
+				})
+		})
+		if err != nil {
+			return err
+		}
+		if n < page {
+			break
+		}
+	}
+	_, err := s.VerifyRecords(ctx)
+	return err
+}

@@ -1,20 +1,5 @@
 package store
 
-import "errors"
-
-// Errors of this package. Each is returned wrapped in one line that says what
-// happened and what to do; compare with errors.Is.
-var (
-	ErrNotFound        = errors.New("not found")
-	ErrConflict        = errors.New("changed meanwhile")            // an expected version, position or spool offset is not the stored one
-	ErrUnavailable     = errors.New("store unavailable")            // time-out, connection lost, read-only server; from Update at commit: the outcome is unknown, read before repeating
-	ErrCorrupt         = errors.New("store is damaged")             // the file, a row or the chain of records is not what was written
-	ErrNewerSchema     = errors.New("store has a newer schema")     // written by a later version that this one cannot work with
-	ErrLocked          = errors.New("store is in use")              // another process has the file open
-	ErrFull            = errors.New("no space left for the store")  // nothing was written; works again when there is space
-	ErrUnknownPosition = errors.New("position is not in the store") // the follower starts from zero (Local.Reset, then Changes from Position{})
-)
-
 // Object is one versioned document. Kind and ID name it, Doc is opaque here.
 type Object struct {
 	Kind, ID string
@@ -32,15 +17,15 @@ type Attr struct{ Name, Value string }
 // AttrName is the attribute that Query.Search looks into, besides the id.
 const AttrName = "name"
 
-// Position is a place in the total order of commits. The zero Position is the
-// one before every commit; epochs count from 1.
+// Position is a place in the total order of commits. Seq 0 is the one before
+// every commit; epochs count from 1.
 type Position struct {
 	Seq, Epoch int64
 	CommitID   string
 }
 
 // IsZero reports whether p is the place before every commit.
-func (p Position) IsZero() bool { return p == Position{} }
+func (p Position) IsZero() bool { return p.Seq == 0 }
 
 // Put is one write of a live object.
 type Put struct {
