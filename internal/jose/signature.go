@@ -6,17 +6,36 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
+	"fmt"
 )
+
+// Verify returns nil when signature is k's on message by alg, in the form that RFC 7518 §3
+// and RFC 8037 §3.1 give it. An alg that is not the key's is [ErrAlgorithm], everything else
+// [ErrSignature]. Tokens go through [Token.Verify].
+func (k *Key) Verify(alg Algorithm, message, signature []byte) error {
+	if k == nil || k.checked == nil {
+		return errUncheckedKey
+	}
+	if !k.permits(alg) {
+		return errOtherAlgorithm
+	}
+	if !k.verify(alg, message, signature) {
+		return ErrSignature
+	}
+	return nil
+}
+
+var errOtherAlgorithm = fmt.Errorf("%w: the token's alg is not the key's", ErrAlgorithm)
 
 // permits reports whether a token may name alg under this key. RFC 8725 §3.1: the key says
 // what it is for. Only an RSA key from a JWK without alg leaves the choice open, and then
 // only among the RSA signatures, so that no choice makes the key mean something else.
 func (k *Key) permits(alg Algorithm) bool {
 	pinned := k.checked.algorithm
-	if alg == pinned {
-		return alg != ""
-	}
 	want, _ := alg.family()
+	if alg == pinned {
+		return want != familyNone
+	}
 	switch pinned {
 	case EdDSA, Ed25519: // two names of one algorithm
 		return want == familyEdDSA
