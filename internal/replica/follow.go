@@ -1,0 +1,229 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+// pollEvery is how often the store is asked without having been told that
+// there is something: a notification may get lost.
+const pollEvery = time.Second
+
+// changesPage is how many objects are asked for at once.
+const changesPage = 1000
+
+// Run follows the store until ctx ends. It returns nil then, and never before:
+// a store that is away is asked again.
+func (r *Replica) Run(ctx context.Context) error {
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	var news <-chan struct{}
+	for {
+		if news == nil {
+			// Where it fails, the poll stands in for it, and tries again.
+			news, _ = r.cfg.Store.Watch(ctx)
+		}
+		r.follow(ctx)
+		for waiting := true; waiting; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-poll.C:
+				waiting = false
+			case _, waiting = <-news:
+				if waiting = !waiting; waiting {
+					news = nil // ended: not before the next poll again
+				}
+			}
+		}
+	}
+}
+
+// follow catches up, and keeps the time of the contact from time to time.
+func (r *Replica) follow(ctx context.Context) {
+	_ = r.CatchUp(ctx) // logged where the store goes away and comes back
+	if r.contact.due() {
+		if err := r.contact.save(); err != nil {
+			r.cfg.Logger.Warn("the time of the last contact is not kept over a restart", "error", err)
+		}
+	}
+}
+
+// CatchUp applies everything that the store has when it is called.
+func (r *Replica) CatchUp(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.turn }()
+	err := r.catchUp(ctx)
+	if err != nil && ctx.Err() != nil {
+		return err // says nothing about the store
+	}
+	if was := r.away.Swap(err != nil); err != nil && !was {
+		r.cfg.Logger.Warn("the store does not answer; the node goes on with its copy", "error", err)
+	} else if err == nil && was {
+		r.cfg.Logger.Info("the store answers again")
+	}
+	return err
+}
+
+// catchUp follows until the copy equals the store. It is the applier's turn.
+func (r *Replica) catchUp(ctx context.Context) error {
+	for {
+		asked := r.cfg.Now()
+		r.catchUps.Add(1)
+		changes, err := r.cfg.Store.Changes(ctx, r.at, changesPage)
+		if errors.Is(err, store.ErrUnknownPosition) {
+			if err := r.startOver(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("replica: follow the store: %w", err)
+		}
+		for _, c := range changes {
+			// An apply is not left half-done because a request went away.
+			if err := r.apply(context.WithoutCancel(ctx), c); err != nil {
+				return err
+			}
+		}
+		if len(changes) == 0 || changes[len(changes)-1].Settled {
+			r.contact.heard(asked)
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// apply applies one change: the file, the clients in memory, the snapshot, in
+// this order. Between any two steps a request that takes the snapshot and then
+// the client gets a client that is not older than the snapshot.
+func (r *Replica) apply(ctx context.Context, c store.Change) error {
+	r.pause("begin")
+	if r.cfg.Local != nil { // on SQLite the commit was the apply
+		if err := r.cfg.Local.Apply(ctx, c); err != nil {
+			return fmt.Errorf("replica: apply commit %d: %w", c.Seq, err)
+		}
+	}
+	r.at = c.Position
+	r.pause("file")
+	for _, o := range c.Objects {
+		if o.Kind == registry.KindClient {
+			r.cache.invalidate(o.ID)
+			r.pause("client")
+		} else {
+			r.keep(o.Object)
+		}
+	}
+	r.pause("clients")
+	// Until it has caught up the copy is a mixture, and claims nothing.
+	if c.Settled {
+		if r.rebuilds.Load()%2 != 0 {
+			r.rebuilds.Add(1)
+			r.cache.invalidateAll()
+		}
+		r.publish(c.Position)
+		r.pause("published")
+	}
+	return nil
+}
+
+func (r *Replica) pause(step string) {
+	if r.step != nil {
+		r.step(step)
+	}
+}
+
+// keep takes an object of a small kind into memory.
+func (r *Replica) keep(o store.Object) {
+	if !slices.Contains(smallKinds, o.Kind) {
+		return // of a later version
+	}
+	key := object{o.Kind, o.ID}
+	if old, ok := r.docs[key]; ok && old.seq > o.Seq {
+		return // read at the start, when it was newer than the position already
+	}
+	r.changed = true
+	if o.Deleted {
+		delete(r.docs, key)
+		return
+	}
+	r.docs[key] = document{o.Seq, o.Doc}
+}
+
+// publish makes the snapshot of a position known. A commit that wrote clients
+// alone moves the position and shares all else with the snapshot before.
+func (r *Replica) publish(p store.Position) {
+	position := registry.Position{Seq: p.Seq, Epoch: p.Epoch}
+	var next *registry.Snapshot
+	if last := r.snapshot.Load(); last != nil && !r.changed {
+		if last.Position == position {
+			return
+		}
+		moved := *last
+		moved.Position = position
+		next = &moved
+	} else {
+		next = r.build(position)
+	}
+	r.changed = false
+	r.snapshot.Store(next)
+	r.mu.Lock()
+	close(r.published)
+	r.published = make(chan struct{})
+	r.mu.Unlock()
+	if r.cfg.Published != nil {
+		r.cfg.Published(next)
+	}
+}
+
+// build makes a snapshot of the documents, and tells once what is wrong with
+// them.
+func (r *Replica) build(position registry.Position) *registry.Snapshot {
+	docs := make([]registry.Doc, 0, len(r.docs))
+	for key, d := range r.docs {
+		docs = append(docs, registry.Doc{Kind: key.kind, ID: key.id, Seq: d.seq, Doc: d.doc})
+	}
+	next, warnings := registry.Build(r.cfg.BaseURL, position, docs)
+	known := r.warnings
+	r.warnings = make(map[registry.Warning]bool, len(warnings))
+	for _, w := range warnings {
+		if r.warnings[w] = true; !known[w] {
+			r.cfg.Logger.Warn("an object is not used", "kind", w.Kind, "id", w.ID, "reason", w.Message, "fix", w.Fix)
+		}
+	}
+	return next
+}
+
+// Await returns when the snapshot has the commit of that number, asking the
+// store for it; or with the context's error. Who has written something waits
+// for it, so that the node that acknowledged a change also acts by it.
+func (r *Replica) Await(ctx context.Context, seq int64) error {
+	for {
+		r.mu.Lock()
+		published := r.published
+		r.mu.Unlock()
+		if r.Snapshot().Seq >= seq {
+			return nil
+		}
+		if err := r.CatchUp(ctx); err == nil && r.Snapshot().Seq >= seq {
+			return nil
+		}
+		select {
+		case <-published:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

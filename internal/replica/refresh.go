@@ -1,0 +1,112 @@
+package replica
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	refreshGap  = 50 * time.Millisecond  // between the beginnings of two rounds: at most 20 a second
+	refreshWait = 250 * time.Millisecond // how long a refusal waits for news
+)
+
+// refresher lets requests that are about to be refused ask the store for news:
+// all that come together in one round, and not too many rounds, so that wrong
+// secrets cost a store that others need next to nothing.
+type refresher struct {
+	catchUp func(context.Context) error
+	away    func() bool // the store did not answer lately
+	life    context.Context
+	rounds  sync.WaitGroup
+
+	mu      sync.Mutex
+	active  bool   // run is at work
+	running *round // the round whose catch-up is under way
+	next    *round // the round that has not begun
+	last    time.Time
+}
+
+// round is one catch-up. A request takes part in one that begins after it came.
+type round struct {
+	began time.Time
+	done  chan struct{}
+}
+
+// wait returns after a round that began after the call; or after refreshWait, or
+// at once where the store is away or hangs: then there are no news to be had.
+func (f *refresher) wait(ctx context.Context) {
+	r := f.join()
+	if r == nil {
+		return
+	}
+	limit := time.NewTimer(refreshWait)
+	defer limit.Stop()
+	select {
+	case <-r.done:
+	case <-limit.C:
+	case <-ctx.Done():
+	}
+}
+
+// join returns a round that has not begun; nil when the store has no news.
+func (f *refresher) join() *round {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.away() || f.life.Err() != nil || f.running != nil && time.Since(f.running.began) >= refreshWait {
+		return nil
+	}
+	if f.next == nil {
+		f.next = &round{done: make(chan struct{})}
+	}
+	if !f.active {
+		f.active = true
+		f.rounds.Go(f.run)
+	}
+	return f.next
+}
+
+// run runs rounds as long as somebody waits for one.
+func (f *refresher) run() {
+	for {
+		r := f.begin()
+		_ = f.catchUp(f.life) // who waits looks at the copy, whatever came of it
+		f.mu.Lock()
+		f.running = nil
+		f.active = f.next != nil
+		more := f.active
+		f.mu.Unlock()
+		close(r.done)
+		if !more {
+			return
+		}
+	}
+}
+
+// begin waits until the next round may begin, and begins it.
+func (f *refresher) begin() *round {
+	f.mu.Lock()
+	pause := time.Until(f.last.Add(refreshGap))
+	f.mu.Unlock()
+	if pause > 0 {
+		timer := time.NewTimer(pause)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-f.life.Done():
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r := f.next
+	f.next, f.running, f.last = nil, r, time.Now()
+	r.began = f.last
+	return r
+}
+
+// end waits for the round under way; life is over already.
+func (f *refresher) end() {
+	f.mu.Lock() // a join that saw life going on has added its goroutine
+	f.mu.Unlock()
+	f.rounds.Wait()
+}
