@@ -1,0 +1,87 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// groupSync lets appends that run at the same time share one fsync.
+type groupSync struct {
+	turn sync.Mutex // held while a round syncs
+	mu   sync.Mutex
+	next *round // has not begun to sync
+}
+
+type round struct {
+	done chan struct{}
+	err  error
+}
+
+// wait returns when a sync that began after the call has ended. The first who
+// waits for a round leads it, while the round before is still at work.
+func (g *groupSync) wait(sync func() error) error {
+	g.mu.Lock()
+	r := g.next
+	lead := r == nil
+	if lead {
+		r = &round{done: make(chan struct{})}
+		g.next = r
+	}
+	g.mu.Unlock()
+	if lead {
+		g.turn.Lock()
+		g.mu.Lock()
+		g.next = nil // whoever has written later waits for the next round
+		g.mu.Unlock()
+		r.err = sync()
+		g.turn.Unlock()
+		close(r.done)
+	}
+	<-r.done
+	return r.err
+}
+
+// syncAll makes everything that is written survive a loss of power. After an error
+// nobody knows what reached the disk (the kernel forgets that it did not): the
+// records of this round count as not written, and the chain goes on in a new file.
+func (s *Spool) syncAll() error {
+	s.finishing.Lock() // so nobody closes the file meanwhile
+	defer s.finishing.Unlock()
+	s.mu.Lock()
+	cur := s.cur
+	s.mu.Unlock()
+	err := s.finishLocked()
+	if cur != nil {
+		err = errors.Join(err, syncData(cur.f))
+	}
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	s.roll = s.cur != nil && s.cur.used > s.cur.first
+	s.mu.Unlock()
+	return fmt.Errorf("audit: the record could not be synced: %w", err)
+}
+
+// finish cuts the segments that were closed to their size, syncs and closes them.
+func (s *Spool) finish() error {
+	s.finishing.Lock()
+	defer s.finishing.Unlock()
+	return s.finishLocked()
+}
+
+func (s *Spool) finishLocked() error {
+	s.mu.Lock()
+	finished, renamed := s.finished, s.renamed
+	s.finished, s.renamed = nil, false
+	s.mu.Unlock()
+	var err error
+	if renamed {
+		err = syncDir(s.cfg.Dir)
+	}
+	for _, c := range finished {
+		err = errors.Join(err, c.f.Truncate(c.used), syncData(c.f), c.f.Close())
+	}
+	return err
+}
