@@ -90,9 +90,9 @@ func (r *Replica) catchUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("replica: follow the store: %w", err)
 		}
-		for _, c := range changes {
+		if len(changes) > 0 {
 			// An apply is not left half-done because a request went away.
-			if err := r.apply(context.WithoutCancel(ctx), c); err != nil {
+			if err := r.apply(context.WithoutCancel(ctx), changes); err != nil {
 				return err
 			}
 		}
@@ -106,34 +106,38 @@ func (r *Replica) catchUp(ctx context.Context) error {
 	}
 }
 
-// apply applies one change: the file, the clients in memory, the snapshot, in
-// this order. Between any two steps a request that takes the snapshot and then
-// the client gets a client that is not older than the snapshot.
-func (r *Replica) apply(ctx context.Context, c store.Change) error {
+// apply applies changes, at least one: to the file, to the clients in memory, to
+// the snapshot, in this order. Between any two steps a request that takes the
+// snapshot and then the client gets a client that is not older than the
+// snapshot.
+func (r *Replica) apply(ctx context.Context, changes []store.Change) error {
 	r.pause("begin")
 	if r.cfg.Local != nil { // on SQLite the commit was the apply
-		if err := r.cfg.Local.Apply(ctx, c); err != nil {
-			return fmt.Errorf("replica: apply commit %d: %w", c.Seq, err)
+		if err := r.cfg.Local.Apply(ctx, changes...); err != nil {
+			return fmt.Errorf("replica: apply commit %d: %w", changes[0].Seq, err)
 		}
 	}
-	r.at = c.Position
+	last := changes[len(changes)-1]
+	r.at = last.Position
 	r.pause("file")
-	for _, o := range c.Objects {
-		if o.Kind == registry.KindClient {
-			r.cache.invalidate(o.ID)
-			r.pause("client")
-		} else {
-			r.keep(o.Object)
+	for _, c := range changes {
+		for _, o := range c.Objects {
+			if o.Kind == registry.KindClient {
+				r.cache.invalidate(o.ID)
+				r.pause("client")
+			} else {
+				r.keep(o.Object)
+			}
 		}
 	}
-	r.pause("clients")
 	// Until it has caught up the copy is a mixture, and claims nothing.
-	if c.Settled {
+	if last.Settled {
 		if r.rebuilds.Load()%2 != 0 {
 			r.rebuilds.Add(1)
 			r.cache.invalidateAll()
 		}
-		r.publish(c.Position)
+		r.pause("clients")
+		r.publish(last.Position)
 		r.pause("published")
 	}
 	return nil

@@ -253,7 +253,7 @@ type follower struct {
 	turn     chan struct{}       // whose turn it is to apply
 	at       store.Position      // where to follow from
 	docs     map[object]document // of the small kinds, at the last applied change
-	stale    bool                // the snapshot's objects are not those of docs
+	changed  bool                // docs are not those of the snapshot any more
 	warnings map[registry.Warning]bool
 
 	mu        sync.Mutex
