@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -108,8 +109,8 @@ func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) {
 func (f *Facts) checkClient(t *symbolon.Trace) error {
 	c := f.Client
 	if c.State != StateActive {
-		t.Fail("client state", "RFC 6749 §5.2", StateActive, c.State, "enable the client")
-		return ErrClient.WithCause(fmt.Errorf("client %s is %s", c.ID, c.State))
+		t.Fail("client state", "RFC 6749 §5.2", StateActive, strconv.Quote(c.State), "enable the client")
+		return ErrClient.WithCause(fmt.Errorf("client %s has the state %q", c.ID, c.State))
 	}
 	if !c.AtIssuer(f.Issuer.ID) {
 		t.Fail("client issuer", "RFC 6749 §2.2", short(c.IssuerIDs()), f.Issuer.ID, "add the issuer to the client's issuers, or use one of them")

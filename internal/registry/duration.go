@@ -16,7 +16,8 @@ const day = 24 * time.Hour
 // Std is the duration as the standard library's type.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
-// String is the shortest text form that ParseDuration reads back.
+// String is a text form that ParseDuration reads back. Up to three days are
+// told in hours: 24h is how people write it.
 func (d Duration) String() string {
 	rest := time.Duration(d)
 	if rest == 0 {
@@ -31,7 +32,7 @@ func (d Duration) String() string {
 		name string
 		size time.Duration
 	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}} {
-		if n := rest / unit.size; n > 0 && (unit.name != "d" || rest%day == 0 || n > 3) {
+		if n := rest / unit.size; n > 0 && (unit.size != day || n > 2) {
 			b.WriteString(strconv.FormatInt(int64(n), 10) + unit.name)
 			rest -= n * unit.size
 		}

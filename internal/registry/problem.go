@@ -2,7 +2,9 @@ package registry
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Problem is one thing that is wrong with an object, and the way out.
@@ -20,12 +22,17 @@ type Problem struct {
 	Fix     string `json:"fix,omitempty"` // what to write instead
 }
 
-// String is the problem on one line.
+// String is the problem on one line. What a file or a form brought is quoted
+// where it could move a terminal's cursor.
 func (p Problem) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %q: ", p.Kind, p.ID)
 	if p.Path != "" {
-		b.WriteString(p.Path + ": ")
+		path := p.Path
+		if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
+			path = strconv.Quote(path)
+		}
+		b.WriteString(path + ": ")
 	}
 	b.WriteString(p.Message)
 	if p.Fix != "" {

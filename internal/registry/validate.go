@@ -233,12 +233,12 @@ func (p *problems) only(path, value, implemented string, planned ...string) {
 	}
 }
 
-// size comes last: the member to shorten is whichever is long.
+// size comes last: a member that cannot be written is a problem already.
 func (p *problems) size(obj any, limit int) {
 	doc, err := json.Marshal(obj)
 	switch {
-	case err != nil:
-		p.add("", "cannot be written as JSON", "correct its claims")
+	case err != nil && len(p.found) == 0:
+		p.add("", "cannot be written as JSON", "correct its members")
 	case len(doc) > limit:
 		p.add("", fmt.Sprintf("larger than %d KiB", limit>>10), "shorten it, or divide it")
 	}

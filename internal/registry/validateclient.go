@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,7 +161,7 @@ func (p *problems) claims(c *Client) {
 			p.add(path, "only the server sets this claim", "choose another name")
 		case name == "" || len(name) > 128 || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
 			p.add(path, "not the name of a claim", "write up to 128 octets without control characters")
-		case jose.CheckObject(slices.Concat([]byte(`{"c":`), c.Claims[name], []byte("}"))) != nil:
+		case !json.Valid(c.Claims[name]) || jose.CheckObject(slices.Concat([]byte(`{"c":`), c.Claims[name], []byte("}"))) != nil:
 			p.add(path, "not a JSON value without repeated members", "write a string, a number, true, false, a list or an object")
 		}
 	}
