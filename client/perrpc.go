@@ -1,0 +1,58 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/symbolon/symbolon"
+)
+
+// PerRPC presents the token to gRPC services: it has the methods of
+// google.golang.org/grpc/credentials.PerRPCCredentials, for
+// grpc.WithPerRPCCredentials.
+type PerRPC struct{ client *Client }
+
+// PerRPC gives the client's token to gRPC.
+func (c *Client) PerRPC() *PerRPC { return &PerRPC{c} }
+
+// GetRequestMetadata is called by gRPC for every call, with the service's URI
+// ("https://orders.example.com/pkg.Service"). As with Transport, the token
+// goes only to Config.Origins.
+func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[string]string, error) {
+	for _, s := range uri {
+		u, err := url.Parse(s)
+		if err != nil || !p.allows(u) {
+			return nil, fmt.Errorf("client: no token is sent to %.200q: it is not the origin of Config.Resource; if it is the API, add it to Config.Origins", s)
+		}
+	}
+	if len(uri) == 0 && len(p.client.origins) == 0 {
+		return nil, fmt.Errorf("client: no token is sent to nobody knows whom: set Config.Resource or Config.Origins")
+	}
+	token, err := p.client.Token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"authorization": symbolon.TokenTypeBearer + " " + token.Value()}, nil
+}
+
+// allows: gRPC writes https into every URI, also without TLS.
+func (p *PerRPC) allows(u *url.URL) bool {
+	if p.client.allows(u) {
+		return true
+	}
+	plain := *u
+	plain.Scheme = "http"
+	return p.client.allows(&plain)
+}
+
+// RequireTransportSecurity tells gRPC to send the token over TLS only, unless
+// every origin is plain http, which New allows for loopback names alone.
+func (p *PerRPC) RequireTransportSecurity() bool {
+	for _, o := range p.client.origins {
+		if o.scheme != "http" {
+			return true
+		}
+	}
+	return len(p.client.origins) == 0
+}
