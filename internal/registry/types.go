@@ -137,6 +137,9 @@ type Secret struct {
 	Hash    string    `json:"hash"` // "sha256:<hex>" of a generated secret, "argon2id:…" of an imported one
 	Created time.Time `json:"created,omitzero"`
 	Expires time.Time `json:"expires,omitzero"` // zero: never
+	// ManagedBy is the set of the declarative file that put it there and may
+	// remove it; empty: it was added by hand.
+	ManagedBy string `json:"managed_by,omitempty"`
 }
 
 // Spent marks a credential id of a client as used: a credential that was
