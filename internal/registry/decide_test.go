@@ -407,3 +407,18 @@ func BenchmarkDecide(b *testing.B) {
 		})
 	}
 }
+
+// More scopes than are compared one by one.
+func TestManyScopesAsked(t *testing.T) {
+	asked := slices.Compact(slices.Sorted(slices.Values(manyScopes(60))))
+	api := &API{ID: "wide", Issuer: "default", Identifier: "https://wide.example", Scopes: scopes(asked...)}
+	s := world(t, doc(t, KindAPI, "wide", api))
+	c := &Client{ID: "c", State: StateActive, Access: map[string][]string{"wide": asked}}
+	f := Facts{Issuer: s.Issuers["default"], Client: c, Scopes: asked}
+	if d, err := Decide(s, f, nil); err != nil || d.Scope != strings.Join(asked, " ") {
+		t.Errorf("%v, %v", d, err)
+	}
+	c.Access["wide"] = asked[:len(asked)-1]
+	_, err := Decide(s, f, nil)
+	wantRefusal(t, err, errScope)
+}
