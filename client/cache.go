@@ -144,7 +144,7 @@ func (c *cache) refresh(now time.Time) {
 		return // another goroutine's refresh came in between
 	}
 	if c.flight == nil && c.cooling(now) == nil {
-		c.begin()
+		c.begin(0)
 	}
 }
 
@@ -159,13 +159,14 @@ func (c *cache) join(now time.Time) (*flight, *symbolon.Error) {
 		}
 		if h := c.current.Load(); h != nil && now.Before(h.until) {
 			f := &flight{done: make(chan struct{}), token: h.token}
-			f.waiting.Add(1)
+			f.waiting.Store(1)
 			close(f.done)
 			return f, nil
 		}
-		if !c.begin() {
+		if !c.begin(1) {
 			return nil, errClosed
 		}
+		return c.flight, nil
 	}
 	c.flight.waiting.Add(1)
 	return c.flight, nil
@@ -189,12 +190,13 @@ func (c *cache) cooling(now time.Time) *symbolon.Error {
 	return &e
 }
 
-// begin starts the search; the lock is held.
-func (c *cache) begin() bool {
+// begin starts the search, for which so many wait already; the lock is held.
+func (c *cache) begin(waiting int32) bool {
 	if c.ctx.Err() != nil {
 		return false
 	}
 	f := &flight{done: make(chan struct{})}
+	f.waiting.Store(waiting)
 	row := 0
 	if c.failed != nil {
 		row = c.failed.row
