@@ -48,8 +48,9 @@ type Named[T any] struct {
 // names. A structure is named member by member ("token.lifetime",
 // "keys.rotate"); a list or a map is named as a whole and is then the whole
 // truth ("scopes", "access", "labels", "issuers"): what it does not hold is
-// removed. Secrets are such a list, of which the members of an entry are named
-// too, by its id: "secrets", "secrets.s1.expires". The id itself needs no
+// removed. Secrets are objects of their own: naming "secrets" adds those that
+// are new and removes those that the same set had put there; the members of an
+// entry are named by its id, as "secrets.s1.expires". The id itself needs no
 // mention.
 type Fields []string
 

@@ -1,0 +1,153 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// Denied is a denial as it is shown, and where it is in effect.
+type Denied struct {
+	ID      string    `json:"id"`
+	What    string    `json:"what" doc:"client, client_api, issuer, credential, jti or kid"`
+	N       int64     `json:"n" doc:"Tokens whose gen is lower are refused; 0: all that the denial names"`
+	Expires time.Time `json:"expires"`
+	Commit  int64     `json:"commit" doc:"The commit that holds it: nodes that have applied it issue nothing against it"`
+}
+
+func showDenial(d *registry.Denial) Denied {
+	return Denied{ID: d.ID, What: d.What, N: d.N, Expires: d.Expires}
+}
+
+// DenyClient disables a client and refuses its tokens, also when it was
+// disabled before: the position of this commit lies above everything that a
+// node which had not heard of the first time issued meanwhile.
+func (a *Admin) DenyClient(ctx context.Context, actor Actor, id string) (Denied, int64, error) {
+	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+		s, client, err := must[registry.Client](c, registry.KindClient, id)
+		if err != nil {
+			return nil, err
+		}
+		client.State, client.StateBy = registry.StateDisabled, actor.Name
+		c.stage(s, client, "client.deny")
+		d := registry.Denial{What: registry.DenyClient, Client: id}
+		return &d, c.deny(s, d)
+	})
+}
+
+// DenyCredential revokes a credential of a client and refuses its tokens.
+func (a *Admin) DenyCredential(ctx context.Context, actor Actor, client, credential string) (Denied, int64, error) {
+	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+		s, obj, err := must[registry.Client](c, registry.KindClient, client)
+		if err != nil {
+			return nil, err
+		}
+		c.stage(s, obj, "secret.revoke")
+		if err := c.revokeSecret(s, obj, credential); err != nil {
+			return nil, err
+		}
+		d := registry.Denial{What: registry.DenyCredential, Client: client, Credential: credential}
+		return &d, c.deny(s, d)
+	})
+}
+
+// DenyKID revokes the signing key of that id.
+func (a *Admin) DenyKID(ctx context.Context, actor Actor, kid string) (Denied, int64, error) {
+	if err := actor.May(KeysRotate); err != nil {
+		return Denied{}, 0, err
+	}
+	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+		s, k, err := must[registry.Key](c, registry.KindKey, kid)
+		if err != nil {
+			return nil, err
+		}
+		c.stage(s, k, "key.revoke")
+		c.keyOps = append(c.keyOps, keyOp{issuer: k.Issuer, revoke: kid})
+		d := registry.Denial{What: registry.DenyKID, Issuer: k.Issuer, KID: kid}
+		return &d, c.deny(s, d)
+	})
+}
+
+// maxJTI bounds the id of a token; ours have 22 characters.
+const maxJTI = 256
+
+// DenyJTI refuses the one token of an issuer that has this jti. Nobody can tell
+// whether there is one: the server keeps no list of tokens.
+func (a *Admin) DenyJTI(ctx context.Context, actor Actor, issuer, jti string) (Denied, int64, error) {
+	if issuer == "" {
+		issuer = registry.DefaultIssuer
+	}
+	if jti == "" || len(jti) > maxJTI || strings.ContainsFunc(jti, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Denied{}, 0, invalid("copy the jti from the token: `symbolon inspect` shows it",
+			"a jti is 1 to %d visible ASCII characters", maxJTI)
+	}
+	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+		if _, _, err := must[registry.Issuer](c, registry.KindIssuer, issuer); err != nil {
+			return nil, err
+		}
+		d := registry.Denial{What: registry.DenyJTI, Issuer: issuer, JTI: jti}
+		return &d, c.deny(nil, d)
+	})
+}
+
+// denyOne carries out a denial and shows what is stored of it.
+func (a *Admin) denyOne(ctx context.Context, actor Actor, f func(*change) (*registry.Denial, error)) (Denied, int64, error) {
+	if err := actor.May(DenyWrite); err != nil {
+		return Denied{}, 0, err
+	}
+	var id string
+	seq, err := a.change(ctx, actor, func(c *change) error {
+		d, err := f(c)
+		if err == nil {
+			id = registry.DenialID(d)
+		}
+		return err
+	})
+	if err != nil {
+		return Denied{}, seq, err
+	}
+	d, _, err := read[registry.Denial](ctx, a, registry.KindDenial, id)
+	if err != nil {
+		return Denied{}, seq, fmt.Errorf("the denial is stored as commit %d, but cannot be read: %w", seq, err)
+	}
+	out := showDenial(d)
+	out.Commit = seq
+	return out, seq, nil
+}
+
+// Denials lists what is denied.
+func (a *Admin) Denials(ctx context.Context, actor Actor, q Query) (Page[Denied], error) {
+	if err := actor.May(ClientsRead); err != nil {
+		return Page[Denied]{}, err
+	}
+	return list(ctx, a, registry.KindDenial, q, func(d *registry.Denial, _ int64) Denied { return showDenial(d) })
+}
+
+// expireDenials drops denials that no living token can concern.
+func (c *change) expireDenials() error {
+	denials, err := all[registry.Denial](c, registry.KindDenial)
+	if err != nil {
+		return err
+	}
+	for _, d := range denials {
+		if d.Expires.After(c.now) {
+			continue
+		}
+		s, _, err := load[registry.Denial](c, registry.KindDenial, d.ID)
+		if err != nil {
+			return err
+		}
+		c.stage(s, nil, "denial.expire")
+	}
+	return nil
+}
+
+// addDenial keeps one entry per denial among those that an object caused.
+func (s *staged) addDenial(d *registry.Denial) {
+	same := func(o *registry.Denial) bool { return o.ID == d.ID }
+	s.denials = append(slices.DeleteFunc(s.denials, same), d)
+}

@@ -1,0 +1,172 @@
+package admin
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// settleClient adds what follows from the difference between a client as it was
+// and as it will be, whichever operation made it: spent credential ids, default
+// APIs, denials. It may run once per change and client.
+func (c *change) settleClient(s *staged) error {
+	before, _ := s.before.(*registry.Client)
+	after, _ := s.after.(*registry.Client)
+	if after != nil {
+		if err := c.mayGrant(before, after); err != nil {
+			return err
+		}
+		spend(before, after)
+		if !s.asked {
+			if err := c.settleDefaults(before, after); err != nil {
+				return err
+			}
+		}
+	}
+	if before == nil {
+		return nil
+	}
+	// Tokens are refused by the position of the commit that says so. Removing a
+	// credential is the end of a rotation: its tokens stay good.
+	if after == nil || after.State == registry.StateDisabled && before.State != registry.StateDisabled {
+		return c.deny(s, registry.Denial{What: registry.DenyClient, Client: s.id})
+	}
+	for _, api := range slices.Sorted(maps.Keys(before.Access)) {
+		if lost(before.Access[api], after.Access, api) {
+			if err := c.denyAccess(s, api); err != nil {
+				return err
+			}
+		}
+	}
+	for _, spent := range after.Spent {
+		if !spent.Revoked.IsZero() && !wasRevoked(before, spent.ID) {
+			if err := c.deny(s, registry.Denial{What: registry.DenyCredential, Client: s.id, Credential: spent.ID}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lost reports whether something of the access to the API is gone.
+func lost(had []string, access map[string][]string, api string) bool {
+	has, ok := access[api]
+	return !ok || slices.ContainsFunc(had, func(scope string) bool { return !slices.Contains(has, scope) })
+}
+
+func wasRevoked(c *registry.Client, credential string) bool {
+	return slices.ContainsFunc(c.Spent, func(s registry.Spent) bool { return s.ID == credential && !s.Revoked.IsZero() })
+}
+
+// spend notes the ids of credentials that are gone: a token tells by which
+// credential it was obtained, so an id means one value for ever.
+func spend(before, after *registry.Client) {
+	if before == nil {
+		return
+	}
+	for _, secret := range before.Secrets {
+		if findSecret(after, secret.ID) < 0 && findSpent(after, secret.ID) < 0 {
+			after.Spent = append(after.Spent, registry.Spent{ID: secret.ID})
+		}
+	}
+}
+
+func findSecret(c *registry.Client, id string) int {
+	return slices.IndexFunc(c.Secrets, func(s registry.Secret) bool { return s.ID == id })
+}
+
+func findSpent(c *registry.Client, id string) int {
+	return slices.IndexFunc(c.Spent, func(s registry.Spent) bool { return s.ID == id })
+}
+
+// settleDefaults drops default APIs without access, and sets one where access
+// is given to a single API of an issuer while there was none: a program that
+// names no API goes on meaning that one when more come.
+func (c *change) settleDefaults(before, after *registry.Client) error {
+	after.DefaultAPI = slices.DeleteFunc(after.DefaultAPI, func(api string) bool {
+		_, ok := after.Access[api]
+		return !ok
+	})
+	had, err := c.accessByIssuer(before)
+	if err != nil {
+		return err
+	}
+	has, err := c.accessByIssuer(after)
+	if err != nil {
+		return err
+	}
+	for _, issuer := range slices.Sorted(maps.Keys(has)) {
+		apis := has[issuer]
+		if len(had[issuer]) == 0 && len(apis) == 1 && !slices.Contains(after.DefaultAPI, apis[0]) {
+			after.DefaultAPI = append(after.DefaultAPI, apis[0])
+		}
+	}
+	return nil
+}
+
+// accessByIssuer groups the APIs that a client has access to. Those that do
+// not exist are left to validation.
+func (c *change) accessByIssuer(client *registry.Client) (map[string][]string, error) {
+	out := make(map[string][]string)
+	if client == nil {
+		return out, nil
+	}
+	for id := range client.Access {
+		_, api, err := load[registry.API](c, registry.KindAPI, id)
+		if err != nil {
+			return nil, err
+		}
+		if api != nil {
+			out[api.Issuer] = append(out[api.Issuer], id)
+		}
+	}
+	return out, nil
+}
+
+// denyAccess refuses the client's tokens for an API, which may itself be gone
+// after this change.
+func (c *change) denyAccess(s *staged, id string) error {
+	d := registry.Denial{What: registry.DenyClientAPI, Client: s.id, API: id}
+	of, _, err := load[registry.API](c, registry.KindAPI, id)
+	if err != nil {
+		return err
+	}
+	if api, ok := of.before.(*registry.API); ok {
+		d.Issuer, d.Audience = api.Issuer, api.Identifier
+	}
+	return c.deny(s, d)
+}
+
+// deny stages a denial that s causes. Its n is the position of this commit: it
+// refuses what was issued by nodes that have not heard of it. A denial of the
+// same thing that is there already is replaced; n and the time for which it is
+// kept never become less.
+func (c *change) deny(s *staged, d registry.Denial) error {
+	d.ID = registry.DenialID(&d)
+	pos := c.tx.Position()
+	switch d.What {
+	case registry.DenyClient, registry.DenyClientAPI, registry.DenyIssuer:
+		d.N = registry.Position{Seq: pos.Seq, Epoch: pos.Epoch}.Gen()
+	}
+	// The settings of today do not tell how long a token of yesterday lives: the
+	// bound of all settings does.
+	d.Expires = registry.DenialExpires(c.now, registry.MaxLifetime.Std(), c.a.MaxStale)
+	at, old, err := load[registry.Denial](c, registry.KindDenial, d.ID)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		d.Meta, d.N = old.Meta, max(d.N, old.N)
+		if old.Expires.After(d.Expires) {
+			d.Expires = old.Expires
+		}
+	}
+	c.stage(at, &d, "denial.create")
+	if s != nil {
+		s.addDenial(&d)
+	} else {
+		at.told = true
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package admin
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+// What follows is how objects are shown: to people, scripts and the admin API.
+// Each member has its place whether it is set or not, and none holds a secret,
+// a hash or a private key. Version is what an update may name to be refused
+// when somebody else was faster.
+
+// Issuer is an issuer as it is shown; its lifetimes are those in effect.
+type Issuer struct {
+	ID        string      `json:"id"`
+	URL       string      `json:"url" doc:"The iss of its tokens"`
+	Token     IssuerToken `json:"token"`
+	Profile   string      `json:"profile"`
+	Audience  string      `json:"audience" doc:"Identifier of the API that is meant when a request names none"`
+	Keys      KeySchedule `json:"keys"`
+	ManagedBy string      `json:"managed_by" doc:"The declarative file's set that owns it"`
+	Created   time.Time   `json:"created"`
+	Updated   time.Time   `json:"updated"`
+	Version   int64       `json:"version"`
+}
+
+// IssuerToken are the defaults of an issuer's tokens.
+type IssuerToken struct {
+	Lifetime registry.Duration `json:"lifetime"`
+}
+
+// KeySchedule is how an issuer's signing keys change by themselves.
+type KeySchedule struct {
+	Rotate   registry.Duration `json:"rotate"`
+	Announce registry.Duration `json:"announce"`
+}
+
+// API is an API as it is shown. A token lifetime of "0s" is its issuer's.
+type API struct {
+	ID         string                    `json:"id"`
+	Issuer     string                    `json:"issuer"`
+	Identifier string                    `json:"identifier"`
+	Name       string                    `json:"name"`
+	Scopes     map[string]registry.Scope `json:"scopes"`
+	Token      APIToken                  `json:"token"`
+	Bound      string                    `json:"bound"`
+	ManagedBy  string                    `json:"managed_by"`
+	Created    time.Time                 `json:"created"`
+	Updated    time.Time                 `json:"updated"`
+	Version    int64                     `json:"version"`
+}
+
+// APIToken says what an API's tokens look like.
+type APIToken struct {
+	Format    string            `json:"format"`
+	Lifetime  registry.Duration `json:"lifetime"`
+	Algorithm string            `json:"algorithm"`
+	Typ       string            `json:"typ"`
+}
+
+// Client is a client as it is shown.
+type Client struct {
+	ID         string                     `json:"id"`
+	Name       string                     `json:"name"`
+	Owner      string                     `json:"owner"`
+	Labels     map[string]string          `json:"labels"`
+	State      string                     `json:"state"`
+	StateBy    string                     `json:"state_by" doc:"Who disabled it"`
+	Issuers    []string                   `json:"issuers"`
+	Bound      string                     `json:"bound"`
+	Secrets    []SecretInfo               `json:"secrets"`
+	Auth       []string                   `json:"auth"`
+	Access     map[string][]string        `json:"access"`
+	DefaultAPI []string                   `json:"default_api"`
+	Claims     map[string]json.RawMessage `json:"claims"`
+	ManagedBy  string                     `json:"managed_by"`
+	Created    time.Time                  `json:"created"`
+	Updated    time.Time                  `json:"updated"`
+	Version    int64                      `json:"version"`
+}
+
+// SecretInfo is a credential of the kind secret as it is shown.
+type SecretInfo struct {
+	ID       string    `json:"id"`
+	Form     string    `json:"form" doc:"sha256 for a generated secret, argon2id for an imported one"`
+	Created  time.Time `json:"created,omitzero"`
+	Expires  time.Time `json:"expires,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero" doc:"Within some seconds; absent when it was never used"`
+}
+
+// Operator is an operator as it is shown.
+type Operator struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	Role      string    `json:"role"`
+	ManagedBy string    `json:"managed_by"`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"`
+	Version   int64     `json:"version"`
+}
+
+// Key is a signing key as it is shown.
+type Key struct {
+	ID        string    `json:"id" doc:"kid"`
+	Issuer    string    `json:"issuer"`
+	Algorithm string    `json:"algorithm"`
+	State     string    `json:"state" doc:"next, active, retired, deleted or revoked"`
+	Announced time.Time `json:"announced"`
+	Activates time.Time `json:"activates,omitzero"`
+	Retires   time.Time `json:"retires,omitzero"`
+	Deletes   time.Time `json:"deletes,omitzero"`
+	Revoked   time.Time `json:"revoked,omitzero"`
+}
+
+func showIssuer(i *registry.Issuer, base string, version int64) Issuer {
+	s := keySettings(i)
+	return Issuer{ID: i.ID, URL: i.Resolve(base), Token: IssuerToken{registry.Duration(i.TokenLifetime())},
+		Profile: or(i.Profile, registry.ProfileStandard), Audience: i.Audience, Keys: s,
+		ManagedBy: i.ManagedBy, Created: i.Created, Updated: i.Updated, Version: version}
+}
+
+func keySettings(i *registry.Issuer) KeySchedule {
+	s := KeySchedule{Rotate: i.Keys.Rotate, Announce: i.Keys.Announce}
+	if s.Rotate == 0 {
+		s.Rotate = registry.DefaultRotate
+	}
+	if s.Announce == 0 {
+		s.Announce = registry.DefaultAnnounce
+	}
+	return s
+}
+
+func showAPI(a *registry.API, version int64) API {
+	out := API{ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Scopes: a.Scopes,
+		Token: APIToken{Format: or(a.Token.Format, registry.FormatJWT), Lifetime: a.Token.Lifetime,
+			Algorithm: string(a.SigningAlgorithm()), Typ: or(a.Token.Typ, "at+jwt")},
+		Bound: or(a.Bound, registry.BoundOptional), ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
+	if out.Scopes == nil {
+		out.Scopes = map[string]registry.Scope{}
+	}
+	return out
+}
+
+func showClient(c *registry.Client, version int64, used map[string]time.Time) Client {
+	out := Client{ID: c.ID, Name: c.Name, Owner: c.Owner, Labels: c.Labels, State: c.State, StateBy: c.StateBy,
+		Issuers: c.IssuerIDs(), Bound: or(c.Bound, registry.BoundOptional), Secrets: showSecrets(c, used), Auth: c.Auth,
+		Access: c.Access, DefaultAPI: c.DefaultAPI, Claims: c.Claims, ManagedBy: c.ManagedBy,
+		Created: c.Created, Updated: c.Updated, Version: version}
+	if out.Labels == nil {
+		out.Labels = map[string]string{}
+	}
+	if out.Auth == nil {
+		out.Auth = []string{}
+	}
+	if out.Access == nil {
+		out.Access = map[string][]string{}
+	}
+	if out.DefaultAPI == nil {
+		out.DefaultAPI = []string{}
+	}
+	if out.Claims == nil {
+		out.Claims = map[string]json.RawMessage{}
+	}
+	return out
+}
+
+func showSecrets(c *registry.Client, used map[string]time.Time) []SecretInfo {
+	out := []SecretInfo{}
+	for _, s := range c.Secrets {
+		info := SecretInfo{ID: s.ID, Form: "argon2id", Created: s.Created, Expires: s.Expires, LastUsed: used[s.ID]}
+		if _, ok := registry.ParseSHA256(s.Hash); ok {
+			info.Form = "sha256"
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+func showOperator(o *registry.Operator, version int64) Operator {
+	return Operator{ID: o.ID, Name: o.Name, Email: o.Email, Role: o.Role, ManagedBy: o.ManagedBy,
+		Created: o.Created, Updated: o.Updated, Version: version}
+}
+
+func showKey(k *registry.Key, now time.Time) Key {
+	return Key{ID: k.ID, Issuer: k.Issuer, Algorithm: k.Algorithm, State: keys.State(k, now), Announced: k.Announced,
+		Activates: k.Activates, Retires: k.Retires, Deletes: k.Deletes, Revoked: k.Revoked}
+}
+
+// lastUse turns the store's rows into times by credential.
+func lastUse(rows []store.LastUsed) map[string]time.Time {
+	out := make(map[string]time.Time, len(rows))
+	for _, r := range rows {
+		out[r.Credential] = time.UnixMicro(r.At).UTC()
+	}
+	return out
+}
+
+func or(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
