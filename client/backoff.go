@@ -48,6 +48,7 @@ func pauseAfter(e *symbolon.Error, row int) time.Duration {
 // spread over their tokens' lives, and each asks the more often the less it
 // has left.
 func pauseWhileValid(left time.Duration) time.Duration {
+	left = min(left, longestPause)
 	return max(left/4+rand.N(left/2+1), time.Second)
 }
 
