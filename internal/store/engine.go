@@ -21,6 +21,7 @@ type engine struct {
 	acquire  time.Duration // limit for getting a connection
 	suspect  atomic.Int64  // unix nanoseconds: connections made before the last outage are not used again
 	lock     *fileLock     // nil on PostgreSQL
+	closed   atomic.Bool
 }
 
 // mode says what a transaction does.
@@ -300,6 +301,9 @@ type scanner interface{ Scan(dest ...any) error }
 // close waits for the writer's turn and closes the pools, the writer's last:
 // it folds the write-ahead log into the file.
 func (e *engine) close() error {
+	if e.closed.Swap(true) {
+		return nil
+	}
 	err := wait(context.Background(), e.turn)
 	if e.r != e.w {
 		err = errors.Join(err, e.r.Close())

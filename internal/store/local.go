@@ -21,6 +21,9 @@ type Local struct {
 	reader *Reader
 }
 
+// nowhere is a replica's head before it has ever been complete.
+const nowhere = `UPDATE head SET seq = 0, epoch = 0 WHERE one = 1`
+
 // metaApplied is the key of the position to follow from.
 const metaApplied = "replica.applied"
 
@@ -156,7 +159,7 @@ func (l *Local) Purge(ctx context.Context, seq int64) error {
 func (l *Local) Reset(ctx context.Context) error {
 	return l.e.transact(ctx, "empty replica", evidence, func(u *unit) error {
 		for _, q := range []string{`DELETE FROM attrs`, `DELETE FROM objects`, `DELETE FROM commits`, `DELETE FROM meta`,
-			`UPDATE head SET seq = 0, epoch = 0 WHERE one = 1`} {
+			nowhere} {
 			if _, err := u.exec("empty replica", q); err != nil {
 				return err
 			}

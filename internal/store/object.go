@@ -25,14 +25,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (o *Object) sum() int64 {
 	var b [256]byte
 	h := b[:0]
-	for _, n := range [...]int64{o.Seq, o.Version, flag(o.Deleted), flag(o.Keep), int64(len(o.Kind)), int64(len(o.ID))} {
+	for _, n := range [...]int64{o.Seq, o.Version, bit(o.Deleted), bit(o.Keep), int64(len(o.Kind)), int64(len(o.ID))} {
 		h = binary.BigEndian.AppendUint64(h, uint64(n))
 	}
 	h = append(append(h, o.Kind...), o.ID...)
 	return int64(crc32.Update(crc32.Checksum(h, castagnoli), castagnoli, o.Doc))
 }
 
-func flag(b bool) int64 {
+func bit(b bool) int64 {
 	if b {
 		return 1
 	}
@@ -69,7 +69,7 @@ func (u *unit) writeObject(o Object) error {
 	_, err := u.exec("write "+o.Kind, `INSERT INTO objects (`+objectColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (kind, id) DO UPDATE SET seq = excluded.seq, version = excluded.version,
 		deleted = excluded.deleted, keep = excluded.keep, sum = excluded.sum, doc = excluded.doc`,
-		o.Kind, o.ID, o.Seq, o.Version, flag(o.Deleted), flag(o.Keep), o.sum(), o.Doc)
+		o.Kind, o.ID, o.Seq, o.Version, bit(o.Deleted), bit(o.Keep), o.sum(), o.Doc)
 	return err
 }
 

@@ -183,7 +183,7 @@ func (q *Query) statement(limit int) (string, []any) {
 	} else {
 		w.add("o.kind = ", q.Kind)
 	}
-	w.add("o.deleted = ", flag(q.Deleted))
+	w.add("o.deleted = ", bit(q.Deleted))
 	if q.After != "" {
 		w.add(id+" > ", q.After)
 	}

@@ -160,12 +160,16 @@ func create(ctx context.Context, path string, app uint32) error {
 func fill(ctx context.Context, path string, app uint32) error {
 	db := pool(path, "rw", 1)
 	err := migrate(ctx, db, false)
-	for _, pragma := range []string{
+	statements := []string{
 		"PRAGMA application_id = " + strconv.FormatUint(uint64(app), 10),
 		"PRAGMA journal_mode = WAL", // kept in the file's header
-	} {
+	}
+	if app == replicaFile {
+		statements = append(statements, nowhere)
+	}
+	for _, s := range statements {
 		if err == nil {
-			_, err = db.ExecContext(ctx, pragma)
+			_, err = db.ExecContext(ctx, s)
 		}
 	}
 	return failure("create", errors.Join(err, db.Close()))
