@@ -205,19 +205,14 @@ type evidence struct {
 	Set     string        `json:"set,omitempty"`
 	Why     string        `json:"why,omitempty"`
 	Fields  []FieldChange `json:"fields,omitempty"`
-	Denials []deniedN     `json:"denials,omitempty"`
-}
-
-type deniedN struct {
-	ID string `json:"id"`
-	N  int64  `json:"n,omitempty"`
+	Denials []DenialRef   `json:"denials,omitempty"`
 }
 
 // record writes the evidence of one object's change.
 func (c *change) record(s *staged) error {
 	e := evidence{Via: c.actor.Via, Set: c.set, Why: s.why, Fields: difference(s.before, s.after)}
 	for _, d := range s.denials {
-		e.Denials = append(e.Denials, deniedN{ID: d.ID, N: d.N})
+		e.Denials = append(e.Denials, DenialRef{ID: d.ID, N: d.N})
 	}
 	doc, err := json.Marshal(e)
 	if err != nil {

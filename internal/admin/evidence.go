@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+// ChangeRecord is the evidence of one object's change.
+type ChangeRecord struct {
+	ID        string        `json:"id"`
+	Time      time.Time     `json:"time"`
+	Node      string        `json:"node"`
+	Class     string        `json:"class" doc:"change, refusal or system"`
+	Actor     string        `json:"actor"`
+	Action    string        `json:"action"`
+	Kind      string        `json:"kind"`
+	Object    string        `json:"object"`
+	RequestID string        `json:"request_id"`
+	Commit    int64         `json:"commit"`
+	Via       string        `json:"via"`
+	Set       string        `json:"set,omitempty"`
+	Why       string        `json:"why,omitempty"`
+	Fields    []FieldChange `json:"fields,omitempty"`
+	Denials   []DenialRef   `json:"denials,omitempty"`
+}
+
+// DenialRef names a denial that a change caused.
+type DenialRef struct {
+	ID string `json:"id"`
+	N  int64  `json:"n,omitempty"`
+}
+
+// ChangeQuery selects records of changes; empty members select everything.
+type ChangeQuery struct {
+	Actor, Action, Kind, Object, RequestID string
+	Since, Until                           time.Time
+	Before                                 string // ID of the last one of the page before
+	Limit                                  int    // default 100, at most 1000
+}
+
+// Changes lists records of changes, newest first, from the store.
+func (a *Admin) Changes(ctx context.Context, actor Actor, q ChangeQuery) ([]ChangeRecord, error) {
+	if err := actor.May(AuditRead); err != nil {
+		return nil, err
+	}
+	sq := store.RecordQuery{Actor: q.Actor, Action: q.Action, ObjectKind: q.Kind, ObjectID: q.Object,
+		RequestID: q.RequestID, Before: q.Before, Limit: q.Limit}
+	if !q.Since.IsZero() {
+		sq.From = q.Since.UnixMicro()
+	}
+	if !q.Until.IsZero() {
+		sq.To = q.Until.UnixMicro()
+	}
+	if q.RequestID == "" {
+		sq.Class = store.ClassChange
+	}
+	rows, err := a.Store.Records(ctx, sq)
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	out := []ChangeRecord{}
+	for _, r := range rows {
+		if r.Class != store.ClassRefusal || r.Action != "" {
+			out = append(out, showChange(r))
+		}
+	}
+	return out, nil
+}
+
+func showChange(r store.Record) ChangeRecord {
+	out := ChangeRecord{ID: r.ID, Time: time.UnixMicro(r.Time).UTC(), Node: r.Node, Class: r.Class, Actor: r.Actor,
+		Action: r.Action, Kind: r.ObjectKind, Object: r.ObjectID, RequestID: r.RequestID, Commit: r.Seq}
+	var e evidence
+	if json.Unmarshal(r.Doc, &e) == nil {
+		out.Via, out.Set, out.Why, out.Fields, out.Denials = e.Via, e.Set, e.Why, e.Fields, e.Denials
+	}
+	return out
+}
+
+// Requests searches this node's records of requests, newest first.
+func (a *Admin) Requests(ctx context.Context, actor Actor, q audit.Query) ([]*audit.Record, error) {
+	if err := actor.May(AuditRead); err != nil {
+		return nil, err
+	}
+	if a.SpoolDir == "" {
+		return []*audit.Record{}, nil
+	}
+	found, err := audit.Search(ctx, a.SpoolDir, q)
+	if err != nil {
+		return nil, err
+	}
+	if found == nil {
+		found = []*audit.Record{}
+	}
+	return found, nil
+}
+
+// Verification is what a check of the evidence found.
+type Verification struct {
+	OK      bool          `json:"ok"`
+	Spool   *audit.Report `json:"spool,omitempty" doc:"The records of requests on this node"`
+	Changes int64         `json:"changes" doc:"Good records of changes in the store"`
+	Damage  string        `json:"damage,omitempty" doc:"What is wrong with the records in the store"`
+	Anchors bool          `json:"anchors" doc:"Whether the store was there to tell a tail that was cut off"`
+}
+
+// Verify reads all evidence and names what was altered, deleted, reordered or
+// cut off.
+func (a *Admin) Verify(ctx context.Context, actor Actor) (Verification, error) {
+	if err := actor.May(AuditRead); err != nil {
+		return Verification{}, err
+	}
+	return verify(ctx, a.Store, a.SpoolDir, a.Node)
+}
+
+// VerifyOffline is Verify on the files of a server that is stopped. An empty
+// dsn checks the spool alone, without anchors.
+func VerifyOffline(ctx context.Context, spoolDir, node, dsn string) (Verification, error) {
+	if dsn == "" {
+		return verify(ctx, nil, spoolDir, node)
+	}
+	s, err := store.Open(ctx, store.Config{DSN: dsn, PoolSize: 1})
+	if err != nil {
+		return Verification{}, err
+	}
+	v, err := verify(ctx, s, spoolDir, node)
+	return v, errors.Join(err, s.Close())
+}
+
+// DatabaseIn is the store of a data directory whose server uses the default.
+func DatabaseIn(dataDir string) string { return "sqlite:" + filepath.Join(dataDir, "symbolon.db") }
+
+func verify(ctx context.Context, s *store.Store, spoolDir, node string) (v Verification, err error) {
+	v.OK = true
+	var anchors audit.Anchors
+	if s != nil {
+		v.Anchors = true
+		if v.Changes, err = s.VerifyRecords(ctx); errors.Is(err, store.ErrCorrupt) {
+			v.OK, v.Damage = false, err.Error()
+		} else if err != nil {
+			return v, fromStore(err)
+		}
+		if anchors, err = anchorsOf(ctx, s, node); err != nil {
+			return v, fromStore(err)
+		}
+	}
+	if spoolDir == "" {
+		return v, nil
+	}
+	if v.Spool, err = audit.Verify(ctx, spoolDir, anchors); err != nil {
+		return v, err
+	}
+	v.OK = v.OK && v.Spool.OK()
+	return v, nil
+}
+
+func anchorsOf(ctx context.Context, s *store.Store, node string) (audit.Anchors, error) {
+	var out audit.Anchors
+	var err error
+	if out.Flushed, err = s.SpoolPosition(ctx, node); err != nil {
+		return out, err
+	}
+	const page = 1000
+	for after := int64(0); ; {
+		part, err := s.Segments(ctx, node, after, page)
+		if err != nil {
+			return out, err
+		}
+		out.Segments = append(out.Segments, part...)
+		if len(part) < page {
+			return out, nil
+		}
+		after = part[len(part)-1].Number
+	}
+}
+
+// peerRefused is the action of a peer that was turned away.
+const peerRefused = "admin.refused"
+
+// RecordRefusedPeer records that somebody was turned away before there was an
+// operation to speak of.
+func (a *Admin) RecordRefusedPeer(ctx context.Context, actor, reason, requestID string) error {
+	doc, err := json.Marshal(evidence{Via: "socket", Why: reason})
+	if err != nil {
+		return err
+	}
+	now := a.now()
+	return a.Store.AppendRecords(ctx, []store.Record{{
+		ID: fmt.Sprintf("%020d-%s", now.UnixMicro(), rand.Text()), Time: now.UnixMicro(), Node: a.Node, Class: store.ClassRefusal,
+		Actor: actor, Action: peerRefused, RequestID: requestID, Doc: doc,
+	}})
+}

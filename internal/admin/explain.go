@@ -1,0 +1,148 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+// Explanation is everything that is known about a request.
+type Explanation struct {
+	RequestID string         `json:"request_id"`
+	Record    *audit.Record  `json:"record,omitempty" doc:"Of a request at an OAuth endpoint"`
+	Changes   []ChangeRecord `json:"changes" doc:"That the request made"`
+	Words     []string       `json:"words" doc:"The same, for people"`
+}
+
+// Explain tells what became of a request: which checks were made, in their
+// order, with what was expected and what was there. A refusal on another node
+// is found once that node has handed it to the store.
+func (a *Admin) Explain(ctx context.Context, actor Actor, requestID string) (Explanation, error) {
+	out := Explanation{RequestID: requestID}
+	if err := actor.May(AuditRead); err != nil {
+		return out, err
+	}
+	if requestID == "" {
+		return out, invalid("copy it from the answer's Request-Id header", "there is no request id")
+	}
+	var err error
+	if a.SpoolDir != "" {
+		if out.Record, err = audit.Find(ctx, a.SpoolDir, requestID); err != nil && !errors.Is(err, audit.ErrNotFound) {
+			return out, err
+		}
+	}
+	if out.Changes, err = a.Changes(ctx, actor, ChangeQuery{RequestID: requestID, Limit: 1000}); err != nil {
+		return out, err
+	}
+	slices.Reverse(out.Changes) // in the order in which they were made
+	if out.Record == nil {
+		if out.Record, err = a.shippedRefusal(ctx, requestID); err != nil {
+			return out, err
+		}
+	}
+	if out.Record == nil && len(out.Changes) == 0 {
+		return out, &Error{Code: NotFound, Message: "nothing is recorded under this request id",
+			Fix: "ask the node that answered; tokens' records stay on the node that issued them, for as long as audit.keep says"}
+	}
+	out.Words = out.words()
+	return out, nil
+}
+
+// shippedRefusal finds a refusal among the records that nodes have handed in.
+func (a *Admin) shippedRefusal(ctx context.Context, requestID string) (*audit.Record, error) {
+	rows, err := a.Store.Records(ctx, store.RecordQuery{RequestID: requestID, Class: store.ClassRefusal, Limit: 1})
+	if err != nil {
+		return nil, fromStore(err)
+	}
+	if len(rows) == 0 || rows[0].Action == peerRefused {
+		return nil, nil
+	}
+	r := new(audit.Record)
+	if err := json.Unmarshal(rows[0].Doc, r); err != nil {
+		return nil, nil // of a newer version; the changes are told all the same
+	}
+	return r, nil
+}
+
+// words tells the explanation in lines.
+func (e *Explanation) words() []string {
+	var out []string
+	if e.Record != nil {
+		out = append(out, recordWords(e.Record)...)
+	}
+	for _, c := range e.Changes {
+		line := fmt.Sprintf("%s: %s", c.Actor, c.Action)
+		if c.Object != "" {
+			line += " " + c.Object
+		}
+		if c.Why != "" {
+			line += " (" + c.Why + ")"
+		}
+		out = append(out, line)
+		for _, f := range c.Fields {
+			out = append(out, "  "+f.Words())
+		}
+		for _, d := range c.Denials {
+			out = append(out, "  tokens refused: "+d.ID)
+		}
+	}
+	return out
+}
+
+// Words tells one changed member: "token.lifetime: 1h → 10m".
+func (f FieldChange) Words() string {
+	const nothing = "(none)"
+	return fmt.Sprintf("%s: %s → %s", f.Path, or(f.Before, nothing), or(f.After, nothing))
+}
+
+func recordWords(r *audit.Record) []string {
+	var out []string
+	who := or(r.Client, "somebody")
+	if !r.Verified && r.Client != "" {
+		who += " (not proven)"
+	}
+	when := r.Time.UTC().Format("2006-01-02 15:04:05.000 MST")
+	switch r.Outcome {
+	case audit.Issued:
+		out = append(out, fmt.Sprintf("%s: issued to %s at issuer %s", when, who, r.Issuer))
+		out = append(out, fmt.Sprintf("  token %s, scope %q, for %s", r.JTI, r.Scope, or(strings.Join(r.APIs, ", "), "no API")))
+	default:
+		out = append(out, fmt.Sprintf("%s: %s %s to %s at issuer %s", when, r.Outcome, r.Code, who, or(r.Issuer, "(none)")))
+		if r.Reason != "" {
+			out = append(out, "  because: "+r.Reason)
+		}
+	}
+	for _, c := range r.Checks {
+		out = append(out, checkWords(c)...)
+	}
+	if r.Dropped > 0 {
+		out = append(out, fmt.Sprintf("  … and %d more checks", r.Dropped))
+	}
+	return out
+}
+
+// checkWords tells one check, and what to do about it when it failed.
+func checkWords(c symbolon.Check) []string {
+	mark := "ok  "
+	if !c.OK {
+		mark = "FAIL"
+	}
+	line := fmt.Sprintf("  %s %s", mark, c.Name)
+	if c.Clause != "" {
+		line += " (" + c.Clause + ")"
+	}
+	if c.Expected != "" || c.Got != "" {
+		line += fmt.Sprintf(": expected %s, got %s", or(c.Expected, "nothing"), or(c.Got, "nothing"))
+	}
+	if c.OK || c.Fix == "" {
+		return []string{line}
+	}
+	return []string{line, "       what to do: " + c.Fix}
+}

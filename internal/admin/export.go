@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+// Export gives everything that a declarative file can say, or with a set what
+// that set owns: applying it elsewhere makes the same objects, with the hashes
+// of their secrets. Keys, denials and spent credentials are not part of it.
+func (a *Admin) Export(ctx context.Context, actor Actor, set string) (State, error) {
+	var out State
+	if err := actor.May(ClientsRead); err != nil {
+		return out, err
+	}
+	var err error
+	if out.Issuers, err = export[registry.Issuer](ctx, a, registry.KindIssuer, set); err != nil {
+		return out, err
+	}
+	if out.APIs, err = export[registry.API](ctx, a, registry.KindAPI, set); err != nil {
+		return out, err
+	}
+	if out.Clients, err = export[registry.Client](ctx, a, registry.KindClient, set); err != nil {
+		return out, err
+	}
+	out.Operators, err = export[registry.Operator](ctx, a, registry.KindOperator, set)
+	return out, err
+}
+
+func export[T any](ctx context.Context, a *Admin, kind, set string) ([]Named[T], error) {
+	var out []Named[T]
+	err := a.Reader.All(ctx, kind, func(o store.Object) error {
+		obj, err := registry.Decode(kind, o.Doc)
+		if err != nil {
+			return err
+		}
+		if set != "" && metaOf(obj).ManagedBy != set {
+			return nil
+		}
+		n, err := named(obj.(*T))
+		out = append(out, n)
+		return err
+	})
+	return out, fromStore(err)
+}
+
+// bookkeeping are members that a file does not give.
+var bookkeeping = []string{"id", "v", "min", "created", "updated", "managed_by", "state_by", "spent"}
+
+// named names what an object has.
+func named[T any](obj *T) (Named[T], error) {
+	*metaOf(obj) = registry.Meta{}
+	if client, ok := any(obj).(*registry.Client); ok {
+		client.StateBy, client.Spent = "", nil
+		for i := range client.Secrets {
+			client.Secrets[i].Created, client.Secrets[i].ManagedBy = time.Time{}, ""
+		}
+	}
+	doc, err := json.Marshal(obj)
+	if err != nil {
+		return Named[T]{}, err
+	}
+	fields, err := namedIn(reflect.TypeFor[T](), "", doc)
+	if err != nil {
+		return Named[T]{}, err
+	}
+	fields = slices.DeleteFunc(fields, func(f string) bool { return slices.Contains(bookkeeping, f) })
+	if client, ok := any(obj).(*registry.Client); ok {
+		for _, s := range client.Secrets {
+			if !s.Expires.IsZero() {
+				fields = append(fields, "secrets."+s.ID+".expires")
+			}
+		}
+	}
+	slices.Sort(fields)
+	return Named[T]{Object: *obj, Fields: fields}, nil
+}
