@@ -15,42 +15,49 @@ import (
 // there is something: a notification may get lost.
 const pollEvery = time.Second
 
-// changesPage is how many objects are asked for at once.
+// purgeEvery is how often the copy drops old deletions.
+const purgeEvery = time.Hour
+
+// changesPage is about how many objects are asked for at once.
 const changesPage = 1000
 
-// Run follows the store until ctx ends. It returns nil then, and never before:
-// a store that is away is asked again.
+// Run follows the store until ctx ends, and returns nil then. A store that is
+// away is asked again and again.
 func (r *Replica) Run(ctx context.Context) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
-	var news <-chan struct{}
+	news, err := r.cfg.Store.Watch(ctx)
+	if err != nil {
+		return fmt.Errorf("replica: %w", err)
+	}
 	for {
-		if news == nil {
-			// Where it fails, the poll stands in for it, and tries again.
-			news, _ = r.cfg.Store.Watch(ctx)
-		}
-		r.follow(ctx)
-		for waiting := true; waiting; {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-poll.C:
-				waiting = false
-			case _, waiting = <-news:
-				if waiting = !waiting; waiting {
-					news = nil // ended: not before the next poll again
-				}
-			}
+		_ = r.CatchUp(ctx) // logged where the store goes away and comes back
+		r.tidy(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-news:
+		case <-poll.C:
 		}
 	}
 }
 
-// follow catches up, and keeps the time of the contact from time to time.
-func (r *Replica) follow(ctx context.Context) {
-	_ = r.CatchUp(ctx) // logged where the store goes away and comes back
+// tidy does what is due now and then: it keeps the time of the contact, and
+// drops tombstones that the store has dropped.
+func (r *Replica) tidy(ctx context.Context) {
 	if r.contact.due() {
 		if err := r.contact.save(); err != nil {
 			r.cfg.Logger.Warn("the time of the last contact is not kept over a restart", "error", err)
+		}
+	}
+	if now := r.cfg.Now(); r.cfg.Local != nil && now.Sub(r.tidied) >= purgeEvery && !r.Away() {
+		r.tidied = now
+		floor, err := r.cfg.Store.Purged(ctx)
+		if err == nil {
+			err = r.cfg.Local.Purge(ctx, floor)
+		}
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Logger.Warn("old deletions stay in the local copy for now", "error", err)
 		}
 	}
 }
@@ -68,20 +75,21 @@ func (r *Replica) CatchUp(ctx context.Context) error {
 		return err // says nothing about the store
 	}
 	if was := r.away.Swap(err != nil); err != nil && !was {
-		r.cfg.Logger.Warn("the store does not answer; the node goes on with its copy", "error", err)
+		r.cfg.Logger.Warn("the copy does not follow the store; the node goes on with what it has", "error", err)
 	} else if err == nil && was {
-		r.cfg.Logger.Info("the store answers again")
+		r.cfg.Logger.Info("the copy follows the store again")
 	}
 	return err
 }
 
 // catchUp follows until the copy equals the store. It is the applier's turn.
 func (r *Replica) catchUp(ctx context.Context) error {
-	for {
+	for over := false; ; {
 		asked := r.cfg.Now()
 		r.catchUps.Add(1)
-		changes, err := r.cfg.Store.Changes(ctx, r.at, changesPage)
-		if errors.Is(err, store.ErrUnknownPosition) {
+		changes, err := r.cfg.Store.Changes(ctx, r.at, r.page)
+		if errors.Is(err, store.ErrUnknownPosition) && !over {
+			over = true
 			if err := r.startOver(ctx); err != nil {
 				return err
 			}
@@ -95,6 +103,9 @@ func (r *Replica) catchUp(ctx context.Context) error {
 			if err := r.apply(context.WithoutCancel(ctx), changes); err != nil {
 				return err
 			}
+		}
+		if len(changes) == 0 {
+			r.settle(r.at) // a new copy of an empty store is complete too
 		}
 		if len(changes) == 0 || changes[len(changes)-1].Settled {
 			r.contact.heard(asked)
@@ -120,27 +131,35 @@ func (r *Replica) apply(ctx context.Context, changes []store.Change) error {
 	last := changes[len(changes)-1]
 	r.at = last.Position
 	r.pause("file")
+	// A file that is filled from zero gives no client out before it is complete:
+	// until then what is cached is all there is.
+	filling := r.rebuilds.Load()%2 != 0
 	for _, c := range changes {
 		for _, o := range c.Objects {
-			if o.Kind == registry.KindClient {
+			if o.Kind != registry.KindClient {
+				r.keep(o.Object)
+			} else if !filling {
 				r.cache.invalidate(o.ID)
 				r.pause("client")
-			} else {
-				r.keep(o.Object)
 			}
 		}
 	}
 	// Until it has caught up the copy is a mixture, and claims nothing.
 	if last.Settled {
-		if r.rebuilds.Load()%2 != 0 {
-			r.rebuilds.Add(1)
-			r.cache.invalidateAll()
-		}
 		r.pause("clients")
-		r.publish(last.Position)
+		r.settle(last.Position)
 		r.pause("published")
 	}
 	return nil
+}
+
+// settle is for a copy that equals the store at a position.
+func (r *Replica) settle(p store.Position) {
+	if r.rebuilds.Load()%2 != 0 {
+		r.rebuilds.Add(1)
+		r.cache.invalidateAll()
+	}
+	r.publish(p)
 }
 
 func (r *Replica) pause(step string) {

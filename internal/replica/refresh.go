@@ -21,10 +21,11 @@ type refresher struct {
 	rounds  sync.WaitGroup
 
 	mu      sync.Mutex
-	active  bool   // run is at work
-	running *round // the round whose catch-up is under way
-	next    *round // the round that has not begun
-	last    time.Time
+	active  bool      // run is at work
+	running *round    // the round whose catch-up is under way
+	next    *round    // the round that has not begun
+	last    time.Time // when the last round began
+	ended   bool
 }
 
 // round is one catch-up. A request takes part in one that begins after it came.
@@ -53,7 +54,7 @@ func (f *refresher) wait(ctx context.Context) {
 func (f *refresher) join() *round {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.away() || f.life.Err() != nil || f.running != nil && time.Since(f.running.began) >= refreshWait {
+	if f.away() || f.ended || f.running != nil && time.Since(f.running.began) >= refreshWait {
 		return nil
 	}
 	if f.next == nil {
@@ -104,9 +105,11 @@ func (f *refresher) begin() *round {
 	return r
 }
 
-// end waits for the round under way; life is over already.
+// end begins no more rounds and waits for the one under way; life is over
+// already.
 func (f *refresher) end() {
-	f.mu.Lock() // a join that saw life going on has added its goroutine
+	f.mu.Lock()
+	f.ended = true
 	f.mu.Unlock()
 	f.rounds.Wait()
 }

@@ -79,6 +79,7 @@ type Replica struct {
 	stop context.CancelFunc
 
 	loads, checks, catchUps atomic.Int64
+	page                    int          // changesPage
 	step                    func(string) // tests stop between the steps of an apply; nil
 }
 
@@ -86,6 +87,11 @@ type Replica struct {
 // file is complete, it starts with what the file has. It does not follow: Run
 // does.
 func Open(ctx context.Context, cfg Config) (*Replica, error) {
+	return open(ctx, cfg, func(*Replica) {})
+}
+
+// open lets tests tune the replica before it reads anything.
+func open(ctx context.Context, cfg Config, tune func(*Replica)) (*Replica, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -98,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 		cache:    newCache(or(cfg.CacheClients, DefaultCacheClients), or(cfg.CacheBytes, DefaultCacheBytes)),
 		follower: follower{turn: make(chan struct{}, 1), published: make(chan struct{})},
 		contact:  openContact(cfg.ContactFile, cfg.Now),
+		page:     changesPage,
 	}
 	if r.reader = cfg.Store.Reader(); cfg.Local != nil {
 		r.reader = cfg.Local.Reader()
@@ -109,6 +116,7 @@ func Open(ctx context.Context, cfg Config) (*Replica, error) {
 	life, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	r.refresh = &refresher{catchUp: r.CatchUp, away: r.away.Load, life: life}
+	tune(r)
 	if err := r.start(ctx); err != nil {
 		stop()
 		return nil, err
@@ -255,6 +263,7 @@ type follower struct {
 	docs     map[object]document // of the small kinds, at the last applied change
 	changed  bool                // docs are not those of the snapshot any more
 	warnings map[registry.Warning]bool
+	tidied   time.Time // only Run touches it
 
 	mu        sync.Mutex
 	published chan struct{} // closed at the next publication

@@ -69,10 +69,7 @@ func (r *Replica) adopt(ctx context.Context) (complete bool, err error) {
 // for longer than deletions are remembered, or the store lost commits.
 func (r *Replica) startOver(ctx context.Context) error {
 	if r.cfg.Local == nil {
-		// The file was replaced under the node; it is the truth all the same.
-		r.cfg.Logger.Warn("the store does not know its own last commit any more; it is read anew", "seq", r.at.Seq)
-		_, err := r.adopt(ctx)
-		return err
+		return fmt.Errorf("replica: %w: the store's file was replaced under the running node; restart it", store.ErrUnknownPosition)
 	}
 	if err := r.raiseEpoch(ctx); err != nil {
 		return err
