@@ -148,6 +148,9 @@ func (r *Reader) List(ctx context.Context, q Query) (page []Object, next string,
 	if q.Kind == "" {
 		return nil, "", errors.New("store: list: no kind")
 	}
+	if !storable(q.Search) { // no name is such a text, and the index's own syntax ends at a NUL
+		return nil, "", nil
+	}
 	limit := limited(q.Limit, 100, 1000)
 	text, args := q.statement(limit + 1)
 	stmt, err := r.db.PrepareContext(ctx, text)
