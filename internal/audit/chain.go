@@ -72,12 +72,15 @@ func parseDigest(text []byte) (d digest, ok bool) {
 
 // numberOf reads the number of a record, the last member before the hash.
 func numberOf(line []byte) (int64, bool) {
-	body, _, _ := bytes.Cut(line, []byte(hashMember))
-	i := bytes.LastIndex(body, []byte(`,"n":`))
+	if len(line) < hashSize {
+		return 0, false
+	}
+	tail := line[max(0, len(line)-hashSize-32) : len(line)-hashSize]
+	i := bytes.LastIndex(tail, []byte(`,"n":`))
 	if i < 0 {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(string(body[i+len(`,"n":`):]), 10, 64)
+	n, err := strconv.ParseInt(string(tail[i+len(`,"n":`):]), 10, 64)
 	return n, err == nil && n > 0
 }
 

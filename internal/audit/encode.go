@@ -91,6 +91,9 @@ func appendAPIs(dst []byte, apis []string) []byte {
 		dst = appendString(dst, api, maxWord)
 		sep = ','
 	}
+	if more := len(apis) - MaxAPIs; more > 0 {
+		dst = append(appendMark(append(dst, `,"`...), more), '"')
+	}
 	return append(dst, ']')
 }
 
@@ -270,9 +273,11 @@ func appendUnit(dst []byte, u rune) []byte {
 	return append(dst, '\\', 'u', hex[u>>12&15], hex[u>>8&15], hex[u>>4&15], hex[u&15])
 }
 
+const markStart = "…["
+
 // appendMark says that a value was cut. No value of the wire may hold "…".
 func appendMark(dst []byte, left int) []byte {
-	dst = append(dst, "…["...)
+	dst = append(dst, markStart...)
 	dst = strconv.AppendInt(dst, int64(left), 10)
 	return append(dst, " more]"...)
 }

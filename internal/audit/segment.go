@@ -13,12 +13,13 @@ import (
 
 // segment is the file that is appended to.
 type segment struct {
-	f     *os.File
-	began time.Time
-	size  int64 // octets that are preallocated
-	first int64 // end of the header
-	used  int64 // end of the last whole line
-	dirty int64 // a write that failed may have left something up to here
+	f      *os.File
+	began  time.Time
+	newest time.Time // of its records; began when there is none
+	size   int64     // octets that are preallocated
+	first  int64     // end of the header
+	used   int64     // end of the last whole line
+	dirty  int64     // a write that failed may have left something up to here
 }
 
 // write writes a whole line or leaves none: what a failed write has left is
@@ -83,7 +84,7 @@ func (s *Spool) next(at time.Time) error {
 		}
 		return err
 	}
-	g.began = at
+	g.began, g.newest = at, at
 	s.renamed = true
 	if s.cur != nil {
 		s.finished = append(s.finished, closedSegment{s.cur.f, s.cur.used})

@@ -181,6 +181,9 @@ func (s *Spool) write(line []byte, at time.Time) error {
 		}
 		return fmt.Errorf("audit: the record could not be written: %w", err)
 	}
+	if at.After(s.cur.newest) {
+		s.cur.newest = at
+	}
 	s.head.Offset += size
 	s.head.N++
 	s.head.Hash = hash

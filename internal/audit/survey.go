@@ -81,20 +81,29 @@ func (s *Spool) surveyTail(f *os.File, w *walk, found *survey) error {
 	if err != nil {
 		return fmt.Errorf("audit: segment %d: %w", w.pos.Segment, err)
 	}
-	found.torn = end
-	if end-found.head.Offset > MaxRecord {
+	torn, err := isTorn(f, found.head.Offset, end)
+	if err != nil {
+		return fmt.Errorf("audit: segment %d: %w", w.pos.Segment, err)
+	}
+	if found.torn = end; !torn {
 		found.damage = w.damage(w.pos.Segment, found.head.N+1, "what stands here is not a line").(*Damage)
 		return s.surveyDamage(w, found)
 	}
-	rest := make([]byte, end-found.head.Offset)
-	if _, err := f.ReadAt(rest, found.head.Offset); err != nil && !isEOF(err) {
-		return fmt.Errorf("audit: segment %d: %w", w.pos.Segment, err)
-	}
-	if i := bytes.IndexByte(rest, '\n'); i >= 0 && i < len(rest)-1 {
-		found.damage = w.damage(w.pos.Segment, found.head.N+1, "what stands here is not a line, and lines follow it").(*Damage)
-		return s.surveyDamage(w, found)
-	}
 	return nil
+}
+
+// isTorn reports whether what stands from off to end, behind the last whole line,
+// can be one line that was not written to its end.
+func isTorn(f *os.File, off, end int64) (bool, error) {
+	if end-off > MaxRecord {
+		return false, nil
+	}
+	rest := make([]byte, end-off)
+	if _, err := f.ReadAt(rest, off); err != nil && !isEOF(err) {
+		return false, err
+	}
+	i := bytes.IndexByte(rest, '\n')
+	return i < 0 || i == len(rest)-1 && bytes.IndexByte(rest, 0) >= 0, nil
 }
 
 // surveyDamage makes sure that new records get numbers above those behind the

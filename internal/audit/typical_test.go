@@ -1,12 +1,7 @@
 package audit
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
 	"net/netip"
-	"testing"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -29,28 +24,5 @@ func typical() *Record {
 			{Name: "scope", Clause: "RFC 6749 §3.3", Expected: "orders:read orders:write", Got: "orders:read orders:write", OK: true},
 			{Name: "lifetime", Clause: "RFC 9068 §2.2", Expected: "at most 1h0m0s", Got: "10m0s", OK: true},
 		},
-	}
-}
-
-func BenchmarkEncode(b *testing.B) {
-	r, buf := typical(), make([]byte, 0, MaxRecord)
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = r.AppendJSON(buf[:0])
-	}
-	b.ReportMetric(float64(len(buf)), "octets")
-}
-
-// BenchmarkSign is the unit that the others are told in.
-func BenchmarkSign(b *testing.B) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		b.Fatal(err)
-	}
-	digest := sha256.Sum256([]byte("symbolon"))
-	for b.Loop() {
-		if _, err := key.Sign(rand.Reader, digest[:], nil); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

@@ -1,0 +1,254 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+const (
+	defaultEvery = 5 * time.Second
+	batchOctets  = 8 << 20 // of the spool in one flush
+	batchShipped = 500     // records for the store in one flush
+	lastFlush    = 5 * time.Second
+)
+
+// FolderConfig says what is folded into what.
+type FolderConfig struct {
+	Store  *store.Store
+	Spool  *Spool
+	Every  time.Duration    // between flushes; 0: 5 s
+	Keep   time.Duration    // closed segments older than this are removed once they are flushed; 0: none is
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: slog.Default()
+}
+
+// Folder adds up what a node's spool says (usage by the hour, last use of
+// credentials), ships its refusals and the anchors of its closed segments, and
+// removes segments that are old. The sums are written together with the position
+// up to which the spool was read; what is shipped before that has ids of its own:
+// so a kill at any point neither loses anything nor counts it twice.
+type Folder struct {
+	cfg FolderConfig
+
+	mu     sync.Mutex
+	walk   *walk               // stands at what was flushed; nil: to be asked of the store
+	stored store.SpoolPosition // what the store has
+	fold   *fold
+	failed bool // the last flush did
+	pruned time.Time
+	told   map[Damage]bool // damages that were reported
+}
+
+// NewFolder makes the folder of a spool. It does nothing until Run or Flush.
+func NewFolder(cfg FolderConfig) *Folder {
+	if cfg.Every == 0 {
+		cfg.Every = defaultEvery
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return &Folder{cfg: cfg, fold: newFold(cfg.Spool.cfg.Node), told: make(map[Damage]bool)}
+}
+
+// Run flushes now and then until ctx ends, and once more then.
+func (f *Folder) Run(ctx context.Context) error {
+	tick := time.NewTicker(f.cfg.Every)
+	defer tick.Stop()
+	for {
+		f.report(f.Flush(ctx))
+		f.report(f.pruneHourly(ctx))
+		select {
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+			defer cancel()
+			f.report(f.Flush(ctx))
+			f.stop()
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// report says once that evidence waits, and once that it does not any more.
+func (f *Folder) report(err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+	case err != nil && !f.failed:
+		f.failed = true
+		f.cfg.Logger.Warn("audit: evidence waits in the spool; issuing goes on", "error", err)
+	case err == nil && f.failed:
+		f.failed = false
+		f.cfg.Logger.Info("audit: evidence is flushed again")
+	}
+}
+
+// stop closes the file that it reads.
+func (f *Folder) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.restart()
+}
+
+func (f *Folder) restart() {
+	if f.walk != nil {
+		f.walk.close()
+		f.walk = nil
+	}
+	f.fold = newFold(f.cfg.Spool.cfg.Node)
+}
+
+// Flush brings everything that was appended before the call into the store.
+func (f *Folder) Flush(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end := f.cfg.Spool.Position()
+	for {
+		if err := f.start(ctx); err != nil {
+			return err
+		}
+		if at := f.walk.pos; at.Segment > end.Segment || at.Segment == end.Segment && at.Offset >= end.Offset {
+			return nil
+		}
+		if err := f.flushBatch(ctx); err != nil {
+			f.restart() // what the store has is not known: it is asked again
+			return err
+		}
+	}
+}
+
+// start asks the store how far the spool is flushed.
+func (f *Folder) start(ctx context.Context) error {
+	if f.walk != nil {
+		return nil
+	}
+	spool := f.cfg.Spool
+	at, err := f.cfg.Store.SpoolPosition(ctx, spool.cfg.Node)
+	if err != nil {
+		return err
+	}
+	from := Position{Segment: at.Segment, Offset: at.Offset}
+	w := f.walkFrom(from)
+	if at.Offset > 0 {
+		err = w.open()
+	}
+	if errors.Is(err, ErrPosition) {
+		from, err = f.misfit(at, err)
+		w = f.walkFrom(from)
+	}
+	if err != nil {
+		return err
+	}
+	f.walk, f.stored = w, at
+	return nil
+}
+
+// walkFrom checks the hashes of what earlier processes wrote: this one knows what
+// it has written.
+func (f *Folder) walkFrom(from Position) *walk {
+	spool := f.cfg.Spool
+	w := walkFrom(spool.cfg.Dir, from)
+	w.limit = spool.Position
+	w.trust = func() bool {
+		return w.pos.Segment > spool.opened.Segment || w.pos.Segment == spool.opened.Segment && w.pos.Offset >= spool.opened.Offset
+	}
+	return w
+}
+
+// misfit goes on when the store has flushed what the spool does not have: its folder
+// was lost, or its end was cut off while the node was down. New segments get numbers
+// that the store does not know yet.
+func (f *Folder) misfit(at store.SpoolPosition, cause error) (Position, error) {
+	spool := f.cfg.Spool
+	f.cfg.Logger.Error("audit: evidence that was flushed is missing in the spool; run audit verify", "dir", spool.cfg.Dir,
+		"segment", at.Segment, "offset", at.Offset, "error", cause)
+	f.notice("evidence_missing", fmt.Sprintf("the store knows this spool up to segment %d, octet %d, which is not there", at.Segment, at.Offset))
+	if err := spool.skipPast(at.Segment); err != nil {
+		return Position{}, err
+	}
+	if spool.opened.Segment > at.Segment {
+		return Position{Segment: at.Segment + 1}, nil
+	}
+	return spool.opened, nil
+}
+
+func (f *Folder) notice(code, reason string) {
+	r := Record{Time: f.cfg.Now(), Outcome: Notice, Endpoint: "spool", Code: code, Reason: reason}
+	if err := f.cfg.Spool.Append(&r); err != nil {
+		f.cfg.Logger.Error("audit: could not record it", "code", code, "error", err)
+	}
+}
+
+// tellDamage reports a damage once, however often its place is read.
+func (f *Folder) tellDamage(d Damage) {
+	d.next = Position{}
+	if f.told[d] || len(f.told) >= maxDamages {
+		return
+	}
+	f.told[d] = true
+	f.cfg.Logger.Error("audit: the spool is damaged; run audit verify", "dir", f.cfg.Spool.cfg.Dir, "damage", &d)
+	f.notice("spool_damaged", d.Error())
+}
+
+// flushBatch reads a part of the spool and writes what it adds up to.
+func (f *Folder) flushBatch(ctx context.Context) error {
+	closed, err := f.read(ctx)
+	if err != nil {
+		return err
+	}
+	if len(f.fold.records) > 0 {
+		if err := f.cfg.Store.AppendRecords(ctx, f.fold.records); err != nil {
+			return err
+		}
+	}
+	for _, end := range closed {
+		if err := f.anchor(ctx, end); err != nil {
+			return err
+		}
+	}
+	to := store.SpoolPosition{Segment: f.walk.pos.Segment, Offset: f.walk.pos.Offset}
+	usage, used := f.fold.rows()
+	err = f.cfg.Store.FlushUsage(ctx, f.cfg.Spool.cfg.Node, store.Flush{From: f.stored, To: to, Usage: usage, LastUsed: used})
+	if err != nil {
+		return err
+	}
+	f.stored = to
+	f.fold.reset()
+	return nil
+}
+
+// read folds lines up to the end of a batch, and returns the ends of the segments
+// that it left behind.
+func (f *Folder) read(ctx context.Context) (closed []Position, err error) {
+	w := f.walk
+	last := w.pos
+	for octets := int64(0); octets < batchOctets && len(f.fold.records) < batchShipped && ctx.Err() == nil; {
+		line, err := w.next()
+		if w.pos.Segment != last.Segment && last.Offset > 0 {
+			closed = append(closed, last)
+		}
+		var damage *Damage
+		switch {
+		case errors.Is(err, io.EOF):
+			return closed, nil
+		case errors.As(err, &damage):
+			f.tellDamage(*damage)
+		case err != nil:
+			return nil, err
+		case !f.fold.add(line):
+			f.cfg.Logger.Error("audit: a line of the spool is not a record", "dir", f.cfg.Spool.cfg.Dir, "record", w.pos.N)
+		}
+		octets += int64(len(line))
+		last = w.pos
+	}
+	return closed, ctx.Err()
+}
