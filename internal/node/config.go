@@ -49,6 +49,9 @@ type Config struct {
 
 	// MasterKey is the value of SYMBOLON_MASTER_KEY; empty: the file.
 	MasterKey string `yaml:"-"`
+	// Sockets are listeners that exist already, besides those of Listen. With
+	// Sockets and no Listen nothing else is opened.
+	Sockets []net.Listener `yaml:"-"`
 	// Version is shown in the list of nodes.
 	Version string `yaml:"-"`
 	// Now is the clock; default time.Now.
@@ -103,7 +106,7 @@ const (
 
 // withDefaults fills what is not set.
 func (c Config) withDefaults() Config {
-	if len(c.Listen) == 0 {
+	if len(c.Listen) == 0 && len(c.Sockets) == 0 {
 		c.Listen = []Listener{{Addr: defaultListen}}
 	}
 	if c.Store == "" {

@@ -1,0 +1,232 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/replica"
+	"github.com/symbolon/symbolon/internal/server"
+	"github.com/symbolon/symbolon/internal/store"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+// Node is a running server: everything that cmd/symbolon starts with serve.
+type Node struct {
+	cfg     Config
+	id      string
+	dir     *dataDir
+	store   *store.Store
+	local   *store.Local // nil on SQLite, where the replica is the store's file
+	replica *replica.Replica
+	admin   *admin.Admin
+	spool   *audit.Spool
+	folder  *audit.Folder
+	ring    *keys.Ring
+	routes  []server.Route
+	handler http.Handler
+
+	sockets     []net.Listener
+	adminSocket net.Listener
+	draining    atomic.Bool
+}
+
+// Open puts the program together and opens its sockets. Nothing is answered
+// before Run. What it opened is closed again when it fails.
+func Open(ctx context.Context, cfg Config) (n *Node, err error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	n = &Node{cfg: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+			n = nil
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		n.openDir, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+// openDir takes the data directory and the sockets: what another process may
+// hold is found before anything is written.
+func (n *Node) openDir(context.Context) (err error) {
+	if n.dir, err = openDataDir(n.cfg.DataDir); err != nil {
+		return err
+	}
+	if n.id, err = n.dir.nodeID(); err != nil {
+		return err
+	}
+	return n.listen()
+}
+
+// openStore opens the database and the replica that requests are answered
+// from.
+func (n *Node) openStore(ctx context.Context) (err error) {
+	dsn, postgres := n.cfg.dsn()
+	n.store, err = store.Open(ctx, store.Config{DSN: dsn, Now: n.cfg.Now, Logger: n.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	if postgres {
+		n.local, err = store.OpenLocal(ctx, n.dir.join(replicaFile), store.LocalConfig{})
+		if err != nil {
+			return err
+		}
+	}
+	n.replica, err = replica.Open(ctx, replica.Config{
+		Store: n.store, Local: n.local, BaseURL: n.cfg.base(), MaxStale: n.cfg.MaxStale.Std(),
+		Now: n.cfg.Now, Logger: n.cfg.Logger,
+	})
+	return err
+}
+
+// openKeys reads the master key. A new one is made only when there is nothing
+// yet that another one sealed.
+func (n *Node) openKeys(context.Context) error {
+	want := ""
+	for _, issuer := range n.replica.Snapshot().Issuers {
+		for _, ks := range issuer.Keys {
+			for _, k := range ks {
+				if id, ok := keys.SealedWith(k); ok {
+					want = id
+				}
+			}
+		}
+	}
+	master, err := keys.LoadMaster(keys.MasterConfig{Dir: n.cfg.DataDir, Env: n.cfg.MasterKey, Want: want, MayCreate: true})
+	if err != nil {
+		return err
+	}
+	n.ring = keys.NewRing(master)
+	n.admin = admin.New(admin.Config{
+		Store: n.store, Reader: n.reader(), Replica: n.replica, Master: master, BaseURL: n.cfg.base(),
+		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
+	})
+	return nil
+}
+
+// sharedStale is how long another node may work with old documents: none where
+// the store is this node's own.
+func (n *Node) sharedStale() time.Duration {
+	if n.local == nil {
+		return 0
+	}
+	return n.cfg.MaxStale.Std()
+}
+
+func (n *Node) reader() *store.Reader {
+	if n.local != nil {
+		return n.local.Reader()
+	}
+	return n.store.Reader()
+}
+
+// openAudit opens the spool and the folds over it.
+func (n *Node) openAudit(context.Context) (err error) {
+	n.spool, err = audit.OpenSpool(audit.SpoolConfig{
+		Dir: n.dir.join(spoolDir), Node: n.id, Sync: n.cfg.Audit.Sync, OnFull: n.cfg.Audit.OnFull,
+		SegmentBytes: n.cfg.Audit.SegmentBytes, Now: n.cfg.Now, Logger: n.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	n.folder = audit.NewFolder(audit.FolderConfig{
+		Store: n.store, Spool: n.spool, Keep: n.cfg.Audit.Keep.Std(), Now: n.cfg.Now, Logger: n.cfg.Logger,
+	})
+	return nil
+}
+
+// openAdmin lets the server have its default issuer and its keys.
+func (n *Node) openAdmin(ctx context.Context) error {
+	return n.admin.Bootstrap(ctx)
+}
+
+// openServer puts the OAuth endpoints behind the HTTP manners.
+func (n *Node) openServer(context.Context) error {
+	proxies, err := n.cfg.proxies()
+	if err != nil {
+		return err
+	}
+	n.routes = server.New(server.Config{
+		Replica: n.replica, Ring: n.ring, Spool: n.spool, Now: n.cfg.Now, Logger: n.cfg.Logger,
+	}).Routes()
+	n.handler = web.Wrap(web.Config{TrustedProxies: proxies, Logger: n.cfg.Logger, Now: n.cfg.Now}, n.dispatch)
+	return nil
+}
+
+// Handler answers what arrives on the public listeners.
+func (n *Node) Handler() http.Handler { return n.handler }
+
+// Admin gives the administrative operations of the running server.
+func (n *Node) Admin() *admin.Admin { return n.admin }
+
+// ID names the node in records and in the list of nodes.
+func (n *Node) ID() string { return n.id }
+
+// Addrs are the addresses that the node listens on.
+func (n *Node) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(n.sockets))
+	for i, s := range n.sockets {
+		addrs[i] = s.Addr()
+	}
+	return addrs
+}
+
+// Close closes what Open opened, in the opposite order.
+func (n *Node) Close() error {
+	var errs []error
+	closing := func(c interface{ Close() error }, open bool) {
+		if open {
+			if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	closing(n.adminSocket, n.adminSocket != nil)
+	for _, s := range n.sockets {
+		closing(s, true)
+	}
+	closing(n.spool, n.spool != nil)
+	closing(n.replica, n.replica != nil)
+	closing(n.local, n.local != nil)
+	closing(n.store, n.store != nil)
+	if n.dir != nil {
+		errs = append(errs, n.dir.close())
+	}
+	return errors.Join(errs...)
+}
+
+// nodeID is the name of this data directory's node: made once, so that a
+// restart goes on where the evidence stopped.
+func (d *dataDir) nodeID() (string, error) {
+	path := d.join(nodeIDFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		id := "node-" + strings.ToLower(rand.Text()[:8])
+		return id, os.WriteFile(path, []byte(id+"\n"), 0o600)
+	}
+	id := strings.TrimSpace(string(b))
+	if err == nil && (id == "" || len(id) > 64) {
+		err = fmt.Errorf("%s does not hold the id of a node; restore it from a backup: the evidence in the spool belongs to it", path)
+	}
+	return id, err
+}

@@ -1,0 +1,144 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/pgtest"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// started is a node that runs until its test ends.
+type started struct {
+	*Node
+	url  string
+	stop func() error
+}
+
+func start(t *testing.T, cfg Config) *started {
+	t.Helper()
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + socket.Addr().String()
+	cfg.URL, cfg.Sockets = url, []net.Listener{socket}
+	if cfg.DataDir == "" {
+		cfg.DataDir = t.TempDir() + "/data"
+	}
+	n, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	stopped := false
+	s := &started{Node: n, url: url, stop: func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-ended
+	}}
+	t.Cleanup(func() {
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// seed makes an API and a client, and gives the client's secret.
+func (s *started) seed(t *testing.T) string {
+	t.Helper()
+	_, _, err := s.Admin().CreateAPI(t.Context(), admin.System(), registry.API{
+		ID: "orders", Issuer: registry.DefaultIssuer, Identifier: "https://orders.example.com",
+		Scopes: map[string]registry.Scope{"orders:read": {}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, _, err := s.Admin().CreateClient(t.Context(), admin.System(), admin.CreateClient{
+		Client: registry.Client{ID: "billing", Access: map[string][]string{"orders": {"orders:read"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Secret.Reveal()
+}
+
+func (s *started) token(t *testing.T, id, secret string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/token",
+		strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(id, secret)
+	return fetch(t, req)
+}
+
+func (s *started) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fetch(t, req)
+}
+
+func fetch(t *testing.T, req *http.Request) (int, string) {
+	t.Helper()
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// TestOneTokenOnEachStore is the main job from end to end.
+func TestOneTokenOnEachStore(t *testing.T) {
+	for _, backend := range []string{"sqlite", "postgres"} {
+		t.Run(backend, func(t *testing.T) {
+			cfg := Config{Store: "sqlite"}
+			if backend == "postgres" {
+				cfg.Store = pgtest.Database(t)
+			}
+			s := start(t, cfg)
+			secret := s.seed(t)
+			status, body := s.token(t, "billing", secret)
+			var answer symbolon.TokenAnswer
+			if err := json.Unmarshal([]byte(body), &answer); status != http.StatusOK || err != nil || answer.TokenType != "Bearer" {
+				t.Fatalf("%d %s", status, body)
+			}
+			if status, body := s.token(t, "billing", secret+"x"); status != http.StatusUnauthorized {
+				t.Fatalf("%d %s", status, body)
+			}
+			for path, want := range map[string]int{
+				"/livez": 200, "/readyz": 200, "/jwks": 200,
+				"/.well-known/openid-configuration": 200, "/.well-known/oauth-authorization-server": 200,
+				"/jwks/": 404, "/Token": 404, "/%6awks": 404, "/": 404,
+			} {
+				if status, body := s.get(t, path); status != want {
+					t.Errorf("GET %s: %d %s, want %d", path, status, body, want)
+				}
+			}
+		})
+	}
+}

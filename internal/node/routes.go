@@ -1,0 +1,101 @@
+package node
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/server"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+var (
+	errHost = symbolon.NewError(symbolon.Misdirected, "no issuer of this server has that host; use the issuer's URL as it is configured, or have the proxy pass the Host header on")
+	errPath = symbolon.NewError(symbolon.NotFound, "no endpoint of this issuer has that path; its metadata lists those that it has")
+)
+
+// dispatch is the walk's first step: it picks the issuer by exact host and
+// path. The Host header is used for nothing else.
+func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
+	switch r.URL.Path {
+	case "/livez":
+		return n.livez(w, r)
+	case "/readyz":
+		return n.readyz(w, r)
+	}
+	// The snapshot comes before anything else of the request is looked at: its
+	// position goes into the token.
+	snapshot := n.replica.Snapshot()
+	issuers := issuersAt(snapshot, r.Host)
+	if len(issuers) == 0 {
+		return errHost
+	}
+	// An escaped path is not unescaped: a proxy in front may have decided on the
+	// octets that it saw.
+	if r.URL.RawPath != "" {
+		return errPath
+	}
+	for _, issuer := range issuers { // the longest path first
+		for i := range n.routes {
+			route := &n.routes[i]
+			if rest, ok := route.Match(issuer.Path, r.URL.Path); ok {
+				return route.Serve(server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest}, w, r)
+			}
+		}
+	}
+	return errPath
+}
+
+// issuersAt finds the issuers of a Host header. Names have no case, and a
+// client may spell out the default port (RFC 3986 §6.2).
+func issuersAt(s *registry.Snapshot, host string) []*registry.IssuerView {
+	if issuers := s.IssuersAt(host); issuers != nil {
+		return issuers
+	}
+	host = strings.ToLower(host)
+	for _, d := range []struct{ port, scheme string }{{":443", "https:"}, {":80", "http:"}} {
+		if bare, ok := strings.CutSuffix(host, d.port); ok {
+			var fit []*registry.IssuerView
+			for _, issuer := range s.IssuersAt(bare) {
+				if strings.HasPrefix(issuer.Iss, d.scheme) {
+					fit = append(fit, issuer)
+				}
+			}
+			return fit
+		}
+	}
+	return s.IssuersAt(host)
+}
+
+// livez: the process answers.
+func (n *Node) livez(w http.ResponseWriter, r *http.Request) error {
+	return n.health(w, r, "livez", "ok", http.StatusOK)
+}
+
+// readyz: whether to send requests here. It never waits for the store: a node
+// whose store is away issues from its replica, and says so.
+func (n *Node) readyz(w http.ResponseWriter, r *http.Request) error {
+	switch {
+	case n.draining.Load():
+		return n.health(w, r, "readyz", "draining", http.StatusServiceUnavailable)
+	case n.replica.Stale():
+		return n.health(w, r, "readyz", "stale: the store has been away for longer than max_stale", http.StatusServiceUnavailable)
+	case n.replica.Away():
+		return n.health(w, r, "readyz", "degraded: the store is away; issuing goes on from the replica", http.StatusOK)
+	}
+	return n.health(w, r, "readyz", "ok", http.StatusOK)
+}
+
+func (n *Node) health(w http.ResponseWriter, r *http.Request, name, text string, status int) error {
+	web.ExchangeOf(w).Endpoint = name
+	if err := web.CheckMethod(w, r, http.MethodGet); err != nil {
+		return err
+	}
+	h := w.Header()
+	web.NoStore(h)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, err := w.Write([]byte(text + "\n"))
+	return err
+}

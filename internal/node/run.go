@@ -1,0 +1,112 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+const (
+	scheduleEvery = time.Minute      // how often it is looked whether a key is due
+	beatEvery     = 10 * time.Second // how often the node says that it is there
+	flushTime     = 5 * time.Second  // for the last flush of the evidence
+)
+
+// Run serves until ctx ends, then finishes what is in flight, flushes the
+// evidence and closes everything. It may be called once.
+func (n *Node) Run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	failed := make(chan error, 4)
+	work := func(name string, f func(context.Context) error) {
+		workers.Go(func() {
+			if err := f(background); err != nil && background.Err() == nil {
+				n.cfg.Logger.Error("stopped working", "what", name, "error", err)
+				failed <- err
+			}
+		})
+	}
+	work("replica", n.replica.Run)
+	work("folds", n.folder.Run)
+	work("schedule", n.runSchedule)
+	work("heartbeat", n.beat)
+
+	serving, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case err := <-failed: // a node that follows no more must not go on
+			failed <- err
+			cancel()
+		case <-background.Done():
+		}
+	}()
+	err := n.serve(serving)
+	cancel()
+	stop()
+	workers.Wait()
+	select {
+	case failure := <-failed:
+		err = errors.Join(err, failure)
+	default:
+	}
+
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+	defer done()
+	if flushErr := n.folder.Flush(last); flushErr != nil {
+		// Nothing is lost: the next start flushes from the same position.
+		n.cfg.Logger.Warn("evidence was not flushed at the end; the next start does it", "error", flushErr)
+	}
+	return errors.Join(err, n.Close())
+}
+
+// every calls f now and then until ctx ends. What f cannot do it tries again
+// the next time.
+func (n *Node) every(ctx context.Context, interval time.Duration, what string, f func(context.Context) error) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			n.cfg.Logger.Warn("will be tried again", "what", what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// runSchedule lets the keys change when they are due, and forgets those that
+// have gone.
+func (n *Node) runSchedule(ctx context.Context) error {
+	return n.every(ctx, scheduleEvery, "key schedule", func(ctx context.Context) error {
+		if _, err := n.admin.RunSchedule(ctx); err != nil {
+			return err
+		}
+		inUse := n.replica.Snapshot().Issuers
+		n.ring.Keep(func(kid string) bool {
+			for _, issuer := range inUse {
+				if issuer.Key(kid) != nil {
+					return true
+				}
+			}
+			return false
+		})
+		return nil
+	})
+}
+
+// beat says in the store that the node is there and how far it is.
+func (n *Node) beat(ctx context.Context) error {
+	return n.every(ctx, beatEvery, "heartbeat", func(ctx context.Context) error {
+		s := n.replica.Snapshot()
+		return n.store.UpsertNode(ctx, store.Node{
+			ID: n.id, Version: n.cfg.Version,
+			Position: store.Position{Seq: s.Seq, Epoch: s.Epoch},
+			LastSeen: n.cfg.Now().UnixMicro(),
+		})
+	})
+}
