@@ -56,19 +56,16 @@ func retryAfter(d time.Duration) string {
 
 var errMethod = symbolon.NewError(symbolon.MethodNotAllowed, "this endpoint does not take that method; the Allow header names those that it takes")
 
-// Methods refuses every other method with 405 and Allow (RFC 9110 §15.5.6).
-// GET brings HEAD along.
-func Methods(h HandlerFunc, methods ...string) HandlerFunc {
-	methods = slices.Clone(methods)
-	if slices.Contains(methods, http.MethodGet) && !slices.Contains(methods, http.MethodHead) {
-		methods = append(methods, http.MethodHead)
+// CheckMethod refuses every method but those named with 405 and Allow
+// (RFC 9110 §15.5.6). GET brings HEAD along.
+func CheckMethod(w http.ResponseWriter, r *http.Request, methods ...string) error {
+	if slices.Contains(methods, r.Method) || r.Method == http.MethodHead && slices.Contains(methods, http.MethodGet) {
+		return nil
 	}
-	allow := []string{strings.Join(methods, ", ")}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if !slices.Contains(methods, r.Method) {
-			w.Header()["Allow"] = allow
-			return errMethod
-		}
-		return h(w, r)
+	allow := strings.Join(methods, ", ")
+	if slices.Contains(methods, http.MethodGet) {
+		allow += ", " + http.MethodHead
 	}
+	w.Header()["Allow"] = []string{allow}
+	return errMethod
 }

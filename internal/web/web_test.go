@@ -139,8 +139,7 @@ func TestErrorAnswers(t *testing.T) {
 	}
 }
 
-func TestMethods(t *testing.T) {
-	ok := func(http.ResponseWriter, *http.Request) error { return nil }
+func TestCheckMethod(t *testing.T) {
 	for _, c := range []struct {
 		takes  []string
 		method string
@@ -153,7 +152,7 @@ func TestMethods(t *testing.T) {
 		{[]string{"GET"}, "HEAD", 200, ""},
 		{[]string{"GET"}, "PUT", 405, "GET, HEAD"},
 	} {
-		s := serve(t, Config{}, Methods(ok, c.takes...))
+		s := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) error { return CheckMethod(w, r, c.takes...) })
 		a, _ := do(t, request(t, c.method, s.URL, nil))
 		if a.StatusCode != c.status || a.Header.Get("Allow") != c.allow {
 			t.Errorf("%v %s: %d, Allow %q", c.takes, c.method, a.StatusCode, a.Header.Get("Allow"))
