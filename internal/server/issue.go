@@ -1,0 +1,115 @@
+package server
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+// errNoSigner: there is nothing to sign with. The request is in order.
+var errNoSigner = &symbolon.Error{
+	Code:        symbolon.TemporarilyUnavailable,
+	Description: "the issuer has no usable signing key at the moment; try again, the request id leads its operator to the cause",
+	RetryAfter:  5 * time.Second,
+}
+
+var errKeyEnds = errors.New("the active key is to be deleted before a token could be used")
+
+// issue makes the access token of a decision (RFC 9068 §2) and its claims.
+func (s *Server) issue(c *call) error {
+	const name, clause = "key", "RFC 9068 §2.1"
+	d := c.decided
+	key := keys.Active(c.Issuer.Keys[d.Algorithm], c.now)
+	if key == nil {
+		c.trace.Fail(name, clause, "an active key for "+string(d.Algorithm), "none", "symbolon key list, and rotate")
+		return errNoSigner.WithCause(fmt.Errorf("issuer %s has no active key for %s", c.Issuer.ID, d.Algorithm))
+	}
+	// exp is never later than the deletion of the key: nobody could check the
+	// token any more. Schedules leave room enough; this is the last line.
+	issued := c.now.Unix()
+	expires := issued + int64(d.Lifetime/time.Second)
+	if !key.Deletes.IsZero() {
+		expires = min(expires, key.Deletes.Unix())
+	}
+	if expires <= issued {
+		c.trace.Fail(name, clause, "a key that outlives the token", "deleted at "+key.Deletes.UTC().Format(time.RFC3339), "symbolon key rotate")
+		return errNoSigner.WithCause(errKeyEnds)
+	}
+	signer, err := s.cfg.Ring.Signer(key, d.Typ)
+	if err != nil {
+		c.trace.Fail(name, clause, "a key that opens", key.ID, "check the master key of this node")
+		return errNoSigner.WithCause(err)
+	}
+	c.trace.OK(name, clause, string(d.Algorithm), key.ID)
+	claims := symbolon.Claims{
+		Issuer: c.Issuer.Iss,
+		// RFC 9068 §2.2: without a resource owner, sub identifies the client.
+		Subject:  c.record.Client,
+		Audience: d.Audience,
+		Expiry:   expires,
+		IssuedAt: issued,
+		ID:       newJTI(),
+		ClientID: c.record.Client,
+		Scope:    d.Scope,
+		Gen:      c.Snapshot.Gen(),
+		Cred:     c.record.Cred,
+		Extra:    d.Extra,
+	}
+	c.out = claims.AppendJSON(c.out[:0])
+	token, err := signer.Sign(c.out)
+	if err != nil {
+		return errNoSigner.WithCause(fmt.Errorf("sign with key %s: %w", key.ID, err))
+	}
+	c.out = appendAnswer(c.out[:0], symbolon.TokenAnswer{
+		AccessToken: token, TokenType: symbolon.TokenTypeBearer, ExpiresIn: expires - issued, Scope: d.Scope,
+	})
+	c.record.JTI, c.record.KID, c.record.Gen, c.record.Exp = claims.ID, key.ID, claims.Gen, expires
+	return nil
+}
+
+// newJTI makes 128 random bits as 22 characters.
+func newJTI() string {
+	var raw [16]byte
+	rand.Read(raw[:]) // never fails, and never gives predictable bytes
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+// appendAnswer writes RFC 6749 §5.1's members without reflection. A token is
+// base64url and dots, a scope has neither quotes nor backslashes (RFC 6749
+// §3.3), so nothing needs escaping.
+func appendAnswer(b []byte, a symbolon.TokenAnswer) []byte {
+	b = append(b, `{"access_token":"`...)
+	b = append(b, a.AccessToken...)
+	b = append(b, `","token_type":"`...)
+	b = append(b, a.TokenType...)
+	b = append(b, `","expires_in":`...)
+	b = strconv.AppendInt(b, a.ExpiresIn, 10)
+	if a.Scope != "" {
+		b = append(b, `,"scope":"`...)
+		b = append(b, a.Scope...)
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+var contentJSON = []string{"application/json"}
+
+// answer sends what issue made. RFC 6749 §5.1: not to be stored by anybody.
+func (c *call) answer(w http.ResponseWriter) error {
+	h := w.Header()
+	web.NoStore(h)
+	h["Content-Type"] = contentJSON
+	h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
+	if _, err := w.Write(c.out); err != nil {
+		return nil // the client is gone; its token has its record
+	}
+	return nil
+}

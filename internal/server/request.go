@@ -1,0 +1,172 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+// tokenRequest is what a token request says, one value per parameter. Empty is
+// absent: RFC 6749 §3.2 treats them alike.
+type tokenRequest struct {
+	GrantType string
+	ClientID  string // as claimed, in the header or in the body
+	Secret    string // as presented; not when Method is empty
+	Method    string // how the client authenticates, by its registered name; "" when it does not
+	Scopes    []string
+	Resources []string // without repetitions
+	Audience  string
+}
+
+// String tells the method only: a request holds a secret, and is never printed.
+func (q tokenRequest) String() string { return "token request (" + q.Method + ")" }
+
+// GoString is String, for %#v.
+func (q tokenRequest) GoString() string { return q.String() }
+
+// LogValue is String, for slog.
+func (q tokenRequest) LogValue() slog.Value { return slog.StringValue(q.String()) }
+
+// Refusals of a request that is not well-formed. They come before any client is
+// looked at, so they may say precisely what is wrong.
+var (
+	errQuery = symbolon.NewError(symbolon.InvalidRequest,
+		"parameters belong in the request body, not in the URL, where logs keep them")
+	errContentType = symbolon.NewError(symbolon.InvalidRequest,
+		"the Content-Type must be application/x-www-form-urlencoded, without a Content-Encoding")
+	errTwoMethods = symbolon.NewError(symbolon.InvalidRequest,
+		"the request authenticates in more than one way; send the Authorization header or body parameters, not both")
+	errTwoClients = symbolon.NewError(symbolon.InvalidRequest,
+		"client_id differs from the client in the Authorization header; leave one of them out")
+	errNoClientID = symbolon.NewError(symbolon.InvalidRequest,
+		"client_secret came without client_id; send both, or use the Authorization header")
+	errScopeForm = symbolon.NewError(symbolon.InvalidScope,
+		"scope holds a character that no scope may have; send scope values separated by spaces")
+)
+
+// readRequest reads the parameters and the credentials of a token request. It
+// is the last to see the *http.Request. It gives what it has read also with an
+// error, for the record. The body is read into the space of buf, which grows.
+func readRequest(w http.ResponseWriter, r *http.Request, buf *[]byte) (*tokenRequest, error) {
+	q := new(tokenRequest)
+	// RFC 6749 §3.2: the client MUST use POST.
+	if err := web.CheckMethod(w, r, http.MethodPost); err != nil {
+		return q, err
+	}
+	if r.URL.RawQuery != "" {
+		return q, refuseQuery(r.URL.RawQuery)
+	}
+	if !isForm(r.Header) {
+		return q, errContentType
+	}
+	body, err := web.ReadBody(r, symbolon.MaxBody, *buf)
+	if err != nil {
+		return q, err
+	}
+	*buf = body
+	var f form
+	if err := f.parse(string(body)); err != nil {
+		return q, err
+	}
+	q.GrantType, q.Audience, q.Resources = f.grantType, f.audience, f.resources
+	if err := q.credentials(&f, r.Header["Authorization"]); err != nil {
+		return q, err
+	}
+	q.Scopes, err = splitScope(f.scope)
+	return q, err
+}
+
+// refuseQuery tells the operator when a secret went through the URL: every
+// proxy on the way has it in its log now.
+func refuseQuery(query string) error {
+	for _, name := range [...]string{"client_secret", "client_assertion"} {
+		if strings.Contains(query, name) {
+			return errQuery.WithCause(fmt.Errorf("%s in the URL: replace that credential, the logs of every hop may hold it", name))
+		}
+	}
+	return errQuery
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// isForm reports whether the body is a plain form. Parameters of the media
+// type, which programs send as charset=UTF-8, change nothing: the form's own
+// escapes are UTF-8 (RFC 6749 Appendix B).
+func isForm(h http.Header) bool {
+	if e := h["Content-Encoding"]; len(e) > 0 && !(len(e) == 1 && strings.EqualFold(e[0], "identity")) {
+		return false
+	}
+	types := h["Content-Type"]
+	if len(types) != 1 {
+		return false
+	}
+	if types[0] == formType {
+		return true
+	}
+	media, _, _ := strings.Cut(types[0], ";")
+	return strings.EqualFold(strings.Trim(media, " \t"), formType)
+}
+
+// credentials takes the client's identity from the Authorization header or from
+// the body. RFC 6749 §2.3: the client MUST NOT use more than one method.
+func (q *tokenRequest) credentials(f *form, headers []string) error {
+	q.ClientID = f.clientID
+	assertion := f.assertion || f.assertionType
+	if len(headers) > 0 {
+		if len(headers) > 1 || f.clientSecret != "" || assertion {
+			return errTwoMethods
+		}
+		id, secret, err := parseBasic(headers[0])
+		if err != nil {
+			return err
+		}
+		if f.clientID != "" && f.clientID != id {
+			return errTwoClients
+		}
+		q.ClientID, q.Secret, q.Method = id, secret, symbolon.AuthSecretBasic
+		return nil
+	}
+	switch {
+	case f.clientSecret != "" && assertion:
+		return errTwoMethods
+	case assertion:
+		return registry.ErrClient.WithCause(errAssertion)
+	case f.clientSecret != "" && f.clientID == "":
+		return errNoClientID
+	case f.clientSecret == "":
+		return registry.ErrClient.WithCause(errNoAuthentication)
+	}
+	q.Secret, q.Method = f.clientSecret, symbolon.AuthSecretPost
+	return nil
+}
+
+// splitScope takes the value of scope apart. Other characters than those of
+// RFC 6749 §3.3 are refused; more spaces than needed are not, since programs
+// that join lists send them.
+func splitScope(scope string) ([]string, error) {
+	if scope == "" {
+		return nil, nil
+	}
+	n := 1
+	for i := range len(scope) {
+		switch c := scope[i]; {
+		case c == ' ':
+			n++
+		case c < 0x21 || c > 0x7e || c == '"' || c == '\\':
+			return nil, errScopeForm
+		}
+	}
+	scopes := make([]string, 0, n)
+	for scope != "" {
+		var one string
+		if one, scope, _ = strings.Cut(scope, " "); one != "" {
+			scopes = append(scopes, one)
+		}
+	}
+	return scopes, nil
+}

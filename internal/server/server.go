@@ -1,0 +1,67 @@
+// Package server holds the OAuth endpoints of an issuer: one file per endpoint
+// or grant. token.go reads as the checklist of a token request; its steps are
+// readRequest (request.go), authenticate (clientauth.go), decide
+// (clientcredentials.go), issue (issue.go) and the record (record.go).
+//
+// It decides on the node's own replica, asks nobody else and writes nothing but
+// the spool.
+package server
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/replica"
+)
+
+// Config is what the endpoints work with. Replica, Ring and Spool are needed.
+type Config struct {
+	Replica *replica.Replica
+	Ring    *keys.Ring
+	Spool   *audit.Spool
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default: discards
+}
+
+// Server answers the endpoints that Routes lists. Its methods may be called
+// from several goroutines.
+type Server struct {
+	cfg     Config
+	hashing *hashers
+	library library
+	calls   sync.Pool // of *call
+
+	// count is told of each call of a step that could tell refusals apart, by
+	// its name. Nil outside tests.
+	count func(step string)
+}
+
+// New makes a Server. It starts nothing and has nothing to close.
+func New(cfg Config) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg, hashing: newHashers(), library: library{logger: cfg.Logger}}
+	s.calls.New = func() any { return new(call) }
+	return s
+}
+
+func (s *Server) counted(step string) {
+	if s.count != nil {
+		s.count(step)
+	}
+}
+
+// errStale: past max_stale a node knows too little to answer for anybody.
+var errStale = &symbolon.Error{
+	Code:        symbolon.TemporarilyUnavailable,
+	Description: "this node has not heard from its store for too long; try again, or try another node",
+	RetryAfter:  5 * time.Second,
+}

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/replica"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+// serveToken is the token endpoint (RFC 6749 §3.2).
+func (s *Server) serveToken(at Place, w http.ResponseWriter, r *http.Request) error {
+	x := web.ExchangeOf(w)
+	x.Endpoint = "token"
+	c := s.begin(at, x)
+	defer s.end(c)
+	var err error
+	c.request, err = readRequest(x, r, &c.body)
+	if err = c.checkRead(err); err == nil {
+		err = s.token(r.Context(), c)
+	}
+	if err != nil {
+		return s.refused(c, err)
+	}
+	return c.answer(w)
+}
+
+// token is the walk of a request that was read: each step is one demand of the
+// texts, and returns its own refusal. What it finds out stands in the call.
+func (s *Server) token(ctx context.Context, c *call) error {
+	// A node that is cut off for too long issues nothing.
+	if s.cfg.Replica.Stale() {
+		return errStale
+	}
+	// RFC 6749 §4.4.2: grant_type is client_credentials.
+	if err := c.checkGrant(); err != nil {
+		return err
+	}
+	// RFC 6749 §2.3, §3.2.1: the client authenticates. RFC 6749 §3.3, RFC 8707
+	// §2: it gets a token for one API, with scopes that were granted to it.
+	if err := s.judge(ctx, c); err != nil {
+		return err
+	}
+	// RFC 9068 §2: a signed token of its own type.
+	if err := s.issue(c); err != nil {
+		return err
+	}
+	// No token without its record.
+	return s.issued(c)
+}
+
+// checkRead notes what came of reading the request.
+func (c *call) checkRead(err error) error {
+	const name, clause, form = "request", "RFC 6749 §3.2", "a form with each parameter once"
+	if err == nil {
+		c.trace.OK(name, clause, form, form)
+		return nil
+	}
+	if e := symbolon.AsError(err); e.Code == symbolon.InvalidClient {
+		c.trace.Fail(checkAuthentication, "RFC 6749 §2.3", "a client id and a secret, in the Authorization header or in the body", "something else", "set up the program's client authentication")
+	} else {
+		c.trace.Fail(name, clause, form, "something else", e.Description)
+	}
+	return err
+}
+
+var (
+	errNoGrant = symbolon.NewError(symbolon.InvalidRequest,
+		"grant_type is missing; send grant_type=client_credentials")
+	errGrant = symbolon.NewError(symbolon.UnsupportedGrantType,
+		"the only grant_type here is client_credentials")
+)
+
+func (c *call) checkGrant() error {
+	const name, clause = "grant type", "RFC 6749 §4.4.2"
+	switch c.request.GrantType {
+	case symbolon.GrantClientCredentials:
+		c.trace.OK(name, clause, symbolon.GrantClientCredentials, symbolon.GrantClientCredentials)
+		return nil
+	case "":
+		c.trace.Fail(name, clause, symbolon.GrantClientCredentials, "none", "send grant_type=client_credentials")
+		return errNoGrant
+	}
+	c.trace.Fail(name, clause, symbolon.GrantClientCredentials, "another", "send grant_type=client_credentials")
+	return errGrant
+}
+
+// judge decides whether the client gets what it asks for. A refusal is never
+// answered from the cache alone: the client may have been made, or changed, on
+// another node a moment ago. So what would be refused is looked at once more
+// after the replica has caught up with the store, and every refused request,
+// whatever its cause, takes the same steps.
+func (s *Server) judge(ctx context.Context, c *call) error {
+	s.counted("look up")
+	id := c.request.ClientID
+	entry, err := s.cfg.Replica.Client(ctx, id)
+	if err != nil {
+		return noLookUp(ctx, err)
+	}
+	checks := len(c.trace.Checks)
+	if err = s.attempt(ctx, c, entry); err == nil || !confirmable(err) {
+		return err
+	}
+	s.counted("confirm")
+	entry, snapshot, err := s.cfg.Replica.Confirm(ctx, id, entry)
+	if err != nil {
+		return noLookUp(ctx, err)
+	}
+	c.trace.Checks = c.trace.Checks[:checks]
+	c.Snapshot, c.Issuer = snapshot, snapshot.Issuers[c.Issuer.ID]
+	if c.Issuer == nil {
+		return registry.ErrClient.WithCause(errNoIssuer)
+	}
+	return s.attempt(ctx, c, entry)
+}
+
+// attempt is one look at the client and what it may have.
+func (s *Server) attempt(ctx context.Context, c *call, entry *replica.Entry) error {
+	if err := s.authenticate(ctx, c, entry); err != nil {
+		return err
+	}
+	return s.decide(c, entry.Client)
+}
+
+// confirmable reports whether a refusal may follow from a replica that is
+// behind: all do that are about the client, and not about this node.
+func confirmable(err error) bool {
+	code := symbolon.AsError(err).Code
+	return code.TokenStatus() < http.StatusInternalServerError && code != symbolon.TooManyRequests
+}
+
+var errLookUp = &symbolon.Error{
+	Code:        symbolon.TemporarilyUnavailable,
+	Description: "this node cannot read its copy of the clients at the moment; try again, or try another node",
+	RetryAfter:  time.Second,
+}
+
+// noLookUp is the answer when the replica could not say who the client is.
+func noLookUp(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errGaveUp.WithCause(err)
+	}
+	return errLookUp.WithCause(err)
+}
