@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 // MaxKey is the length of the longest JWK or PEM text that is parsed, in bytes.
@@ -110,31 +111,29 @@ func (j *jwk) number(name string, value []byte) error {
 	return nil
 }
 
-// operations takes key_ops. RFC 7517 §4.3: an array of strings, none of them twice.
+// operations takes key_ops. RFC 7517 §4.3: an array of strings, none of them twice; ours must
+// be sign and verify alone, since a key for signatures must not be used for anything else.
 func (j *jwk) operations(value []byte) error {
-	bad := fmt.Errorf("%w: key_ops is not an array of different strings", ErrKey)
 	if value[0] != '[' {
-		return bad
+		return errKeyOps
 	}
 	j.keyOps = []string{}
 	s := scanner{data: value}
 	return s.array(1, func(element []byte) error {
 		text, ok := unquote(element)
-		if !ok {
-			return bad
+		op := string(text)
+		if !ok || slices.Contains(j.keyOps, op) {
+			return errKeyOps
 		}
-		for _, other := range j.keyOps {
-			if other == string(text) {
-				return bad
-			}
+		if op != "sign" && op != "verify" {
+			return fmt.Errorf("%w: its key_ops have something else than sign and verify", ErrKey)
 		}
-		if len(j.keyOps) == 16 { // eight are defined
-			return bad
-		}
-		j.keyOps = append(j.keyOps, string(text))
+		j.keyOps = append(j.keyOps, op)
 		return nil
 	})
 }
+
+var errKeyOps = fmt.Errorf("%w: key_ops is not an array of different strings", ErrKey)
 
 // private reports whether any private or symmetric member is there.
 func (j *jwk) private() bool {
@@ -152,17 +151,7 @@ func (j *jwk) purpose(operation string) error {
 	if j.use != nil && *j.use != "sig" {
 		return fmt.Errorf("%w: its use is not sig", ErrKey)
 	}
-	if j.keyOps == nil {
-		return nil
-	}
-	wanted := false
-	for _, op := range j.keyOps {
-		if op != "sign" && op != "verify" {
-			return fmt.Errorf("%w: its key_ops have something else than sign and verify", ErrKey)
-		}
-		wanted = wanted || op == operation
-	}
-	if !wanted {
+	if j.keyOps != nil && !slices.Contains(j.keyOps, operation) {
 		return fmt.Errorf("%w: its key_ops lack %s", ErrKey, operation)
 	}
 	return nil

@@ -104,6 +104,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		{"e one", strings.Replace("{"+rfc7517RSA+"}", "AQAB", "AQ", 1), ErrWeakKey},
 		{"e even", strings.Replace("{"+rfc7517RSA+"}", "AQAB", "AQAA", 1), ErrWeakKey},
 		{"e huge", strings.Replace("{"+rfc7517RSA+"}", "AQAB", "_________w", 1), ErrWeakKey},
+		{"e beyond 64 bits", strings.Replace("{"+rfc7517RSA+"}", "AQAB", "AQAAAAAAAQAB", 1), ErrWeakKey},
 		{"EC as RSA", strings.Replace(ec, `"EC"`, `"RSA"`, 1) + "}", ErrKey},
 	} {
 		if key, err := ParseKey([]byte(c.jwk)); !errors.Is(err, c.want) {
@@ -241,6 +242,9 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 		if signer, _, err := ParsePrivateKey([]byte(c.jwk)); !errors.Is(err, c.want) || signer != nil {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
+	}
+	if _, _, err := ParsePrivateKey([]byte(rfc8037Public)); err == nil || !strings.Contains(err.Error(), "public key") {
+		t.Errorf("a public key: %v does not say so", err)
 	}
 	signer, key, err := ParsePrivateKey([]byte(swap(rfc8037Private, `"kty"`, `"key_ops":["sign"],"kid":"k","kty"`)))
 	if err != nil || key.ID != "k" || signer == nil {

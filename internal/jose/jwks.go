@@ -117,10 +117,13 @@ func (s *KeySet) dropAmbiguous(places []int) {
 	s.Keys = kept
 }
 
-// Lookup returns the key with this kid, or nil: also when kid is "", and when a set that was
-// put together by hand has two of them. kid may be a sender's text; it is compared and not
-// used for anything else.
+// Lookup returns the key with this kid, or nil: also when kid is "", when the set is nil, and
+// when a set that was put together by hand has two of them. kid may be a sender's text; it
+// is compared and not used for anything else.
 func (s *KeySet) Lookup(kid string) *Key {
+	if s == nil {
+		return nil
+	}
 	var found *Key
 	for _, k := range s.Keys {
 		if kid == "" || k.ID != kid {

@@ -79,6 +79,18 @@ func TestParseKeySetRefuses(t *testing.T) {
 	}
 }
 
+// TestParseKeySetSameKeyTwoAlgorithms: a kid must not leave open for what a key is used.
+func TestParseKeySetSameKeyTwoAlgorithms(t *testing.T) {
+	set := must(ParseKeySet([]byte(`{"keys":[{` + rfc7517RSA + `,"kid":"k","alg":"RS256"},{` + rfc7517RSA + `,"kid":"k","alg":"PS256"}]}`)))
+	if len(set.Keys) != 0 || len(set.Skipped) != 2 || set.Lookup("k") != nil {
+		t.Errorf("%d used, %d skipped", len(set.Keys), len(set.Skipped))
+	}
+	set = must(ParseKeySet([]byte(`{"keys":[` + edKey + `}]}`)))
+	if len(set.Keys) != 1 || set.Lookup("") != nil {
+		t.Error("the empty kid finds a key")
+	}
+}
+
 // TestLookupAmbiguous: of a set put together by hand, a kid that two keys have finds none.
 func TestLookupAmbiguous(t *testing.T) {
 	a, b := must(NewKey(&p256TestKey().PublicKey, ES256, "k")), must(NewKey(&rsaTestKey().PublicKey, RS256, "k"))
@@ -87,5 +99,8 @@ func TestLookupAmbiguous(t *testing.T) {
 	}
 	if found := (&KeySet{Keys: []*Key{a}}).Lookup("k"); found != a {
 		t.Error("not found")
+	}
+	if (*KeySet)(nil).Lookup("k") != nil {
+		t.Error("found in no set")
 	}
 }

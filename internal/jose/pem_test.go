@@ -78,6 +78,11 @@ func TestPEMRefuses(t *testing.T) {
 	encrypted := strings.Replace(block("EC PRIVATE KEY", []byte("x")), "-----\n",
 		"-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1)
 	spki := func(pub crypto.PublicKey) string { return block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(pub))) }
+	for _, text := range []string{encrypted, block("ENCRYPTED PRIVATE KEY", []byte("x"))} {
+		if _, err := ParsePrivatePEM([]byte(text)); err == nil || !strings.Contains(err.Error(), "decrypt it first") {
+			t.Errorf("an encrypted key: %v does not say what to do", err)
+		}
+	}
 	for name, c := range map[string]struct {
 		public, private string
 		want            error

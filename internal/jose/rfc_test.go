@@ -3,6 +3,7 @@ package jose
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/rsa"
 	"errors"
 	"strings"
@@ -57,6 +58,33 @@ func TestRFC7515A2RS256(t *testing.T) {
 	}
 	if text := must(must(NewSigner(private, RS256, "", "")).Sign([]byte(rfc7515Payload))); text != rfc7515A2Token {
 		t.Errorf("signed %s", text)
+	}
+}
+
+// TestRFC7518S35SaltLength: the salt is as long as the hash, no shorter and no longer.
+func TestRFC7518S35SaltLength(t *testing.T) {
+	key := must(NewKey(&rsaTestKey().PublicKey, "", ""))
+	message := []byte("message")
+	for _, alg := range []Algorithm{PS256, PS384, PS512} {
+		_, hash := alg.family()
+		sum := digestOf(hash, message)
+		for _, size := range []int{1, 20, 32, 48, 64, 100} { // 0 would mean any
+			options := &rsa.PSSOptions{SaltLength: size}
+			signature := must(rsa.SignPSS(rand.Reader, rsaTestKey(), hash, sum.bytes(), options))
+			if err := key.Verify(alg, message, signature); (err == nil) != (size == hash.Size()) {
+				t.Errorf("%s with %d bytes of salt: %v", alg, size, err)
+			}
+		}
+	}
+}
+
+// TestRFC7515S71Parts: exactly three parts, of which the header and the signature are not
+// empty.
+func TestRFC7515S71Parts(t *testing.T) {
+	for _, text := range []string{"", ".", "..", "...", "a", "a.b", ".a.b", "a.b.", "a..", "..a", "a.b.c.", ".a.b.c", "a.b.c.d", "a..b.c"} {
+		if _, err := Parse(text); !errors.Is(err, ErrParts) {
+			t.Errorf("%q: %v, want ErrParts", text, err)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ func NewSigner(key crypto.Signer, alg Algorithm, kid, typ string) (*Signer, erro
 		return nil, errCannotSign
 	}
 	if !utf8.ValidString(typ) {
-		return nil, errType
+		return nil, fmt.Errorf("%w: typ is not valid UTF-8", ErrHeader)
 	}
 	if missing(key) {
 		return nil, fmt.Errorf("%w: the private key is nil or empty", ErrKey)

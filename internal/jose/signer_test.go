@@ -123,6 +123,7 @@ func TestForeignSigner(t *testing.T) {
 			"long form": func([]byte) ([]byte, error) { return []byte{0x30, 0x81}, nil },
 			"too large": func([]byte) ([]byte, error) { return appendDER(nil, bytes.Repeat([]byte{0x7f}, 132)), nil },
 			"negative":  func([]byte) ([]byte, error) { return []byte{0x30, 6, 2, 1, 0x80, 2, 1, 1}, nil },
+			"a third":   func([]byte) ([]byte, error) { return []byte{0x30, 9, 2, 1, 1, 2, 1, 1, 2, 1, 1}, nil },
 			"no s":      func([]byte) ([]byte, error) { return []byte{0x30, 3, 2, 1, 1}, nil },
 		} {
 			foreign.change = change
