@@ -44,7 +44,7 @@ var layers = map[string]layer{
 	"resource":     {[]string{"client", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
 	"symbolontest": {[]string{"internal/node", "internal/admin", "internal/registry", "client", "resource", "symbolon"}, nil, "a whole symbolon inside a test"},
 
-	"cmd/symbolon": {[]string{"internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node"},
+	"cmd/symbolon": {[]string{"internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node"},
 }
 
 // testSupport are packages that only tests import.

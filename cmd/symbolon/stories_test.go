@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/symbolon/symbolon/internal/pgtest"
+)
+
+// clockEnv moves the clock of a symbolon inside a story by a duration.
+const clockEnv = "STORY_CLOCK"
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"symbolon": storyMain})
+}
+
+// storyMain is main with a clock that the story may move.
+func storyMain() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	now := time.Now
+	if text := os.Getenv(clockEnv); text != "" {
+		offset, err := time.ParseDuration(text)
+		if err != nil {
+			panic(err)
+		}
+		now = func() time.Time { return time.Now().Add(offset) }
+	}
+	os.Exit(run(ctx, &app{
+		name: "symbolon", env: os.LookupEnv, now: now,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+	}, os.Args[1:]))
+}
+
+// TestStories runs testdata/*.txtar: the command line as people use it, once on
+// each database. Inside, $STORE is the value for the option store, $URL and
+// $ADDR a free place to listen.
+func TestStories(t *testing.T) {
+	for _, backend := range []string{"sqlite", "postgres"} {
+		t.Run(backend, func(t *testing.T) {
+			testscript.Run(t, testscript.Params{
+				Dir:                 "testdata",
+				RequireExplicitExec: true,
+				Setup: func(env *testscript.Env) error {
+					store := "sqlite"
+					if backend == "postgres" {
+						store = pgtest.Database(t)
+					}
+					addr, err := freeAddr()
+					if err != nil {
+						return err
+					}
+					env.Setenv("BACKEND", backend)
+					env.Setenv("STORE", store)
+					env.Setenv("ADDR", addr)
+					env.Setenv("URL", "http://"+addr)
+					env.Setenv("SYMBOLON_DATA_DIR", env.WorkDir+"/data")
+					return nil
+				},
+				Condition: func(name string) (bool, error) {
+					return name == backend, nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"waitfor": cmdWaitFor,
+					"capture": cmdCapture,
+				},
+			})
+		})
+	}
+}
+
+// freeAddr is an address that nobody listens on at the moment.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// cmdWaitFor waits until a URL answers 200: waitfor $URL/readyz.
+func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: waitfor URL")
+	}
+	var last error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(args[0])
+		if err != nil {
+			last = err
+			continue
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+		last = fmt.Errorf("status %d", resp.StatusCode)
+	}
+	ts.Fatalf("%s did not come up: %v", args[0], last)
+}
+
+// cmdCapture puts what a marker in a file is followed by into a variable:
+// capture NAME FILE MARKER takes the text behind MARKER up to the next quote,
+// space or end of line.
+func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: capture NAME FILE MARKER")
+	}
+	_, rest, found := strings.Cut(ts.ReadFile(args[1]), args[2])
+	if !found {
+		ts.Fatalf("%s has no %s", args[1], strconv.Quote(args[2]))
+	}
+	value := rest
+	if end := strings.IndexAny(rest, "\"' \t\r\n"); end >= 0 {
+		value = rest[:end]
+	}
+	ts.Setenv(args[0], value)
+}
