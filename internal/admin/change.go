@@ -31,6 +31,8 @@ type change struct {
 	keyOps []keyOp         // what operators ask of keys besides the schedule
 	reseed map[string]bool // issuers whose keys are to be planned though nothing of them changed
 	meta   map[string]string
+
+	records int // written so far
 }
 
 // ref names an object.
@@ -218,6 +220,10 @@ func (c *change) record(s *staged) error {
 	if err != nil {
 		return err
 	}
-	return c.tx.Record(store.Record{Node: c.a.Node, Class: store.ClassChange, Actor: c.actor.Name, Action: s.action,
+	c.records++
+	return c.tx.Record(store.Record{
+		// Records of one commit keep the order in which they were made.
+		ID:   fmt.Sprintf("%016x-%012x-%06d", c.now.UnixMicro(), c.tx.Position().Seq, c.records),
+		Time: c.now.UnixMicro(), Node: c.a.Node, Class: store.ClassChange, Actor: c.actor.Name, Action: s.action,
 		ObjectKind: s.kind, ObjectID: s.id, RequestID: c.actor.RequestID, Doc: doc})
 }

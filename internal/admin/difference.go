@@ -98,7 +98,10 @@ func flattenList(out map[string]string, path string, list []any) {
 		flatten(out, at, object)
 		out[at] = "yes"
 	}
-	if len(plain) > 0 || len(list) == 0 {
+	switch {
+	case len(list) == 0:
+		out[path] = "(empty)" // access without scopes is access all the same
+	case len(plain) > 0:
 		out[path] = clip(strings.Join(plain, " "))
 	}
 }

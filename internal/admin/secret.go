@@ -1,6 +1,10 @@
 package admin
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // redacted stands wherever a secret would be printed.
 const redacted = "[redacted]"
@@ -22,8 +26,8 @@ func (s Secret) IsZero() bool { return s.value == "" }
 // String redacts.
 func (Secret) String() string { return redacted }
 
-// GoString redacts.
-func (Secret) GoString() string { return redacted }
+// Format redacts under every verb: %d would look past String into the value.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
 
 // LogValue redacts.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
