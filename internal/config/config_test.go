@@ -302,7 +302,7 @@ apis: [{id: o, scopes: {a.b.c: text, a: {b: {c: d}}}}]
 			t.Errorf("%s: %d:%d, want %d:%d", path, line, column, want[0], want[1])
 		}
 	}
-	if e := d.At("clients.0.state", "wrong", "right it"); e.Error() != "f.yaml:8:12: wrong; right it" {
+	if e := d.Root().At("clients.0.state", "wrong", "right it"); e.Error() != "f.yaml:8:12: wrong; right it" {
 		t.Error(e)
 	}
 }

@@ -12,7 +12,12 @@ import (
 // their text. Keys may contain dots. A path that leads further than the file
 // gives the place up to which it fits.
 func (d *Document) Locate(path string) (line, column int) {
-	n, at := d.root, d.root
+	return d.value("").Locate(path)
+}
+
+// Locate is Document.Locate for a path that begins at the value.
+func (v *Value) Locate(path string) (line, column int) {
+	n, at := v.node, v.node
 	for path != "" {
 		next, place, rest, found := step(n, path)
 		if !found {
@@ -23,11 +28,15 @@ func (d *Document) Locate(path string) (line, column int) {
 	return at.Line, at.Column
 }
 
-// At is an error at the place where the path leads.
-func (d *Document) At(path, message, fix string) *Error {
-	line, column := d.Locate(path)
-	return &Error{File: d.file, Line: line, Column: column, Message: message, Fix: fix}
+// At is an error at the place where the path leads, which begins at the value.
+// The message is expected to name what it is about.
+func (v *Value) At(path, message, fix string) *Error {
+	line, column := v.Locate(path)
+	return &Error{File: v.document.file, Line: line, Column: column, Message: message, Fix: fix}
 }
+
+// Root is the whole document as a value.
+func (d *Document) Root() *Value { return d.value("") }
 
 // step goes one element down. Of several keys that fit, the longest counts.
 // place is the value where it is a single one, and else its key: that is where

@@ -1,0 +1,323 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/config"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+const example = `
+set: main                              # owner of what this file names
+issuers:
+  - {id: default, token: {lifetime: 1h}, profile: standard, keys: {rotate: 90d, announce: 24h}}
+  - {id: partners}                                                    # <url>/partners, or its own url: (host, port and path count)
+  - {id: okta, url: "https://okta.example.com"}
+  - {id: okta-default, url: "https://okta.example.com/oauth2/default", audience: "api://default"}
+apis:
+  - id: orders
+    issuer: default
+    identifier: https://orders.example.com
+    scopes: {orders:read: Read orders, orders:write: {description: Change orders, default: false}}
+    token: {format: jwt, lifetime: 10m, algorithm: ES256, typ: at+jwt}
+    bound: optional                    # optional | required | dpop | mtls
+clients:
+  - id: billing                        # [A-Za-z0-9._~-]{1,128}; other ids [a-z0-9][a-z0-9-]{0,62}
+    name: Nightly billing
+    owner: ann
+    labels: {team: finance}
+    state: active
+    issuers: [default]
+    bound: optional
+    secrets: [{id: s1, value_from: {env: BILLING_SECRET}, expires: 2027-01-01}]   # or {file: …}, or hash: "sha256:…"; never plain text
+    auth: [client_secret_basic]        # optional, narrows: client_secret_basic, client_secret_post
+    access: {orders: [orders:read]}
+    default_api: orders                # or a list: one per issuer
+    claims: {role: batch}
+operators: [{id: ann, name: Ann Example, email: ann@example.com, role: admin}]
+`
+
+var generated = registry.FormatSecret([32]byte{7})
+
+func environment(name string) (string, bool) {
+	v, ok := map[string]string{"BILLING_SECRET": generated, "OLD_SECRET": "correct horse"}[name]
+	return v, ok
+}
+
+func parse(text string) (*admin.ApplyRequest, error) {
+	return Parse(Source{File: "state.yaml", Data: []byte(text), Dir: ".", Env: environment})
+}
+
+// redacted lets cmp look at secrets.
+var secrets = cmp.Comparer(func(a, b admin.Secret) bool { return a.Reveal() == b.Reveal() })
+
+func TestExample(t *testing.T) {
+	got, err := parse(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hour := registry.Duration(time.Hour)
+	want := admin.State{
+		Issuers: []admin.Named[registry.Issuer]{
+			{Object: registry.Issuer{ID: "default", Token: registry.IssuerToken{Lifetime: hour}, Profile: "standard", Keys: registry.KeySchedule{Rotate: 90 * 24 * hour, Announce: 24 * hour}},
+				Fields: admin.Fields{"keys.announce", "keys.rotate", "profile", "token.lifetime"}},
+			{Object: registry.Issuer{ID: "partners"}},
+			{Object: registry.Issuer{ID: "okta", URL: "https://okta.example.com"}, Fields: admin.Fields{"url"}},
+			{Object: registry.Issuer{ID: "okta-default", URL: "https://okta.example.com/oauth2/default", Audience: "api://default"}, Fields: admin.Fields{"audience", "url"}},
+		},
+		APIs: []admin.Named[registry.API]{{
+			Object: registry.API{ID: "orders", Issuer: "default", Identifier: "https://orders.example.com",
+				Scopes: map[string]registry.Scope{"orders:read": {Description: "Read orders"}, "orders:write": {Description: "Change orders"}},
+				Token:  registry.APIToken{Format: "jwt", Lifetime: hour / 6, Algorithm: "ES256", Typ: "at+jwt"}, Bound: "optional"},
+			Fields: admin.Fields{"bound", "identifier", "issuer", "scopes", "token.algorithm", "token.format", "token.lifetime", "token.typ"},
+		}},
+		Clients: []admin.Named[registry.Client]{{
+			Object: registry.Client{ID: "billing", Name: "Nightly billing", Owner: "ann", Labels: map[string]string{"team": "finance"}, State: "active",
+				Issuers: []string{"default"}, Bound: "optional", Secrets: []registry.Secret{{ID: "s1", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}},
+				Auth: []string{"client_secret_basic"}, Access: map[string][]string{"orders": {"orders:read"}}, DefaultAPI: registry.OneOrMore{"orders"},
+				Claims: map[string]json.RawMessage{"role": json.RawMessage(`"batch"`)}},
+			Fields: admin.Fields{"access", "auth", "bound", "claims", "default_api", "issuers", "labels", "name", "owner", "secrets", "secrets.s1.expires", "state"},
+		}},
+		Operators: []admin.Named[registry.Operator]{{
+			Object: registry.Operator{ID: "ann", Name: "Ann Example", Email: "ann@example.com", Role: "admin"},
+			Fields: admin.Fields{"email", "name", "role"},
+		}},
+		Values: admin.SecretValues{"billing": {"s1": admin.NewSecret(generated)}},
+	}
+	if diff := cmp.Diff(want, got.Objects, secrets); diff != "" {
+		t.Error(diff)
+	}
+	if got.Set != "main" || got.Prune || got.DryRun || !strings.HasPrefix(got.Content, "sha256:") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAFileMayNameLittle(t *testing.T) {
+	got, err := parse("clients: [{id: c}]\napis: [{id: o, scopes: {}, token: {}}]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := admin.State{
+		APIs:    []admin.Named[registry.API]{{Object: registry.API{ID: "o", Scopes: map[string]registry.Scope{}}, Fields: admin.Fields{"scopes"}}},
+		Clients: []admin.Named[registry.Client]{{Object: registry.Client{ID: "c"}}},
+	}
+	if diff := cmp.Diff(want, got.Objects, secrets); diff != "" || got.Set != "main" {
+		t.Error(got.Set, diff)
+	}
+}
+
+func TestFormsOfASecret(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"new": generated + "\n", "old": "correct horse"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hash := registry.HashGenerated(generated)
+	text := fmt.Sprintf(`clients:
+  - id: c
+    secrets:
+      - {id: s1, value_from: {file: new}}
+      - {id: s2, value_from: {file: %s}, expires: never}
+      - {id: s3, value_from: {env: OLD_SECRET}, expires: 2027-01-01T10:00:00+02:00}
+      - {id: s4, hash: %q}
+`, filepath.Join(dir, "old"), hash)
+	path := filepath.Join(dir, "state.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(path, environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := got.Objects.Clients[0]
+	want := []registry.Secret{{ID: "s1"}, {ID: "s2"}, {ID: "s3", Expires: time.Date(2027, 1, 1, 8, 0, 0, 0, time.UTC)}, {ID: "s4", Hash: hash}}
+	if diff := cmp.Diff(want, c.Object.Secrets); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(admin.Fields{"secrets", "secrets.s2.expires", "secrets.s3.expires"}, c.Fields); diff != "" {
+		t.Error(diff)
+	}
+	values := admin.SecretValues{"c": {"s1": admin.NewSecret(generated), "s2": admin.NewSecret("correct horse"), "s3": admin.NewSecret("correct horse")}}
+	if diff := cmp.Diff(values, got.Objects.Values, secrets); diff != "" {
+		t.Error(diff)
+	}
+	if out, err := json.Marshal(got); err != nil || strings.Contains(string(out)+fmt.Sprintf("%v %+v %#v", got, got, got.Objects.Values), "correct horse") {
+		t.Errorf("a secret shows: %s, %v", out, err)
+	}
+}
+
+// What a later version will have is refused by name, never ignored.
+func TestKeysOfLaterVersionsAreRefused(t *testing.T) {
+	for key, tt := range map[string]struct{ text, place string }{
+		"rules":            {"set: main\nrules: []\n", "2:1"},
+		"resource_servers": {"resource_servers: [{api: orders, client: orders-api}]\n", "1:1"},
+		"operator_tokens":  {"operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]\n", "1:1"},
+		"dialect":          {"issuers:\n  - {id: okta, dialect: okta}\n", "2:16"},
+		"dpop_nonce":       {"issuers:\n  - {id: okta, dpop_nonce: required}\n", "2:16"},
+		"replay":           {"issuers:\n  - {id: okta, replay: strict}\n", "2:16"},
+		"dpop_nonce ":      {"apis:\n  - id: orders\n    dpop_nonce: off\n", "3:5"},
+		"keys":             {"clients:\n  - id: c\n    keys: [{id: k1, pem_file: billing.pub}]\n", "3:5"},
+		"jwks_uri":         {"clients:\n  - id: c\n    jwks_uri: https://c.example/jwks\n", "3:5"},
+		"certificates":     {"clients:\n  - id: c\n    certificates: [{id: c1, subject_dn: CN=billing}]\n", "3:5"},
+		"legacy_assertion": {"clients:\n  - id: c\n    legacy_assertion: {until: 2027-01-01}\n", "3:5"},
+	} {
+		_, err := parse(tt.text)
+		key = strings.TrimSpace(key)
+		if err == nil || !strings.HasPrefix(err.Error(), "state.yaml:"+tt.place+": ") || !strings.Contains(err.Error(), fmt.Sprintf("%q is not implemented in this version; remove it", key)) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	for _, tt := range []struct{ text, place, value string }{
+		{"issuers: [{id: p, profile: fapi2}]\n", "1:28", "fapi2"},
+		{"apis: [{id: p, token: {format: opaque}}]\n", "1:32", "opaque"},
+		{"apis: [{id: p, bound: required}]\n", "1:23", "required"},
+		{"apis: [{id: p, bound: dpop}]\n", "1:23", "dpop"},
+		{"apis: [{id: p, bound: mtls}]\n", "1:23", "mtls"},
+		{"clients: [{id: p, bound: required}]\n", "1:26", "required"},
+		{"clients: [{id: p, auth: [private_key_jwt]}]\n", "1:26", "private_key_jwt"},
+		{"clients: [{id: p, auth: [client_secret_basic, tls_client_auth]}]\n", "1:47", "tls_client_auth"},
+		{"clients: [{id: p, auth: [self_signed_tls_client_auth]}]\n", "1:26", "self_signed_tls_client_auth"},
+	} {
+		_, err := parse(tt.text)
+		if err == nil || !strings.HasPrefix(err.Error(), "state.yaml:"+tt.place+": ") || !strings.Contains(err.Error(), fmt.Sprintf("%q is not implemented in this version", tt.value)) {
+			t.Errorf("%s: %v", tt.value, err)
+		}
+	}
+}
+
+func TestMistakesAreToldWithTheirPlace(t *testing.T) {
+	hash := registry.HashGenerated(generated)
+	for _, tt := range []struct{ name, text, want string }{
+		{"unknown list", "client: []\n", `state.yaml:1:1: unknown key "client"; write clients`},
+		{"unknown member", "clients:\n  - id: c\n    acess: {}\n", `state.yaml:3:5: clients.c: unknown key "acess"; write access`},
+		{"set", "set: My set\nclients: []\n", `state.yaml:1:6: set: not an id; write`},
+		{"no id", "clients:\n  - id: a\n  - name: b\n", `state.yaml:3:5: clients.1.id: not a client id; write 1 to 128`},
+		{"bad id", "apis: [{id: Orders}]\n", `state.yaml:1:13: apis.Orders.id: not an id; write`},
+		{"id twice", "clients:\n  - id: a\n  - id: b\n  - id: a\n", `state.yaml:4:9: clients.a: named twice, first in line 2; put both into one entry`},
+		{"same id of two kinds", "clients: [{id: a}]\napis: [{id: a}]\nissuers: [{id: a}]\noperators: [{id: a}]\n", ``},
+		{"plain secret", "clients:\n  - id: c\n    secrets: [{id: s1, value: hunter2}]\n", `state.yaml:3:31: clients.c.secrets.s1.value: a plain secret does not belong into this file; write value_from`},
+		{"plain secret by another name", "clients:\n  - id: c\n    secrets: [{id: s1, secret: hunter2}]\n", `state.yaml:3:32: clients.c.secrets.s1.secret: a plain secret does not belong`},
+		{"plain secret as the secret", "clients:\n  - id: c\n    secrets: [hunter2]\n", `state.yaml:3:15: clients.c.secrets.0: want a mapping, got text`},
+		{"plain secret as the source", "clients:\n  - id: c\n    secrets: [{id: s1, value_from: hunter2}]\n", `state.yaml:3:36: clients.c.secrets.s1.value_from: want a mapping, got text`},
+		{"plain secret as the hash", "clients:\n  - id: c\n    secrets: [{id: s1, hash: hunter2}]\n", `state.yaml:3:30: clients.c.secrets.s1.hash: not a hash of a secret; write "sha256:"`},
+		{"secret without value", "clients:\n  - id: c\n    secrets: [{id: s1}]\n", `state.yaml:3:15: clients.c.secrets.s1: want one of value_from and hash; write value_from`},
+		{"secret with both", "clients:\n  - id: c\n    secrets: [{id: s1, hash: x, value_from: {env: X}}]\n", `state.yaml:3:15: clients.c.secrets.s1: want one of value_from and hash`},
+		{"source with nothing", "clients:\n  - id: c\n    secrets: [{id: s1, value_from: {}}]\n", `state.yaml:3:24: clients.c.secrets.s1.value_from: want one of env and file; write`},
+		{"secret that is not in the environment", "clients:\n  - id: c\n    secrets: [{id: s1, value_from: {env: NOT_SET}}]\n", `state.yaml:3:24: clients.c.secrets.s1.value_from: the environment variable NOT_SET is not set; set it where the program starts`},
+		{"secret that is no file", "clients:\n  - id: c\n    secrets: [{id: s1, value_from: {file: nowhere}}]\n", `state.yaml:3:24: clients.c.secrets.s1.value_from: nowhere: there is no such file; check the path`},
+		{"two secrets of one id", "clients:\n  - id: c\n    secrets: [{id: s1, hash: \"" + hash + "\"}, {id: s1, value_from: {env: BILLING_SECRET}}]\n", `state.yaml:3:20: clients.c.secrets.s1.id: two credentials of the client have this id; give`},
+		{"secret without id", "clients:\n  - id: c\n    secrets: [{value_from: {env: BILLING_SECRET}}]\n", `state.yaml:3:15: clients.c.secrets.0.id: not an id; write`},
+		{"secret with a bad id", "clients:\n  - id: c\n    secrets: [{id: S1, value_from: {env: BILLING_SECRET}}]\n", `state.yaml:3:20: clients.c.secrets.0.id: not an id; write`},
+		{"expiry", "clients:\n  - id: c\n    secrets: [{id: s1, expires: soon, value_from: {env: BILLING_SECRET}}]\n", `state.yaml:3:33: clients.c.secrets.s1.expires: want a date, got text; write`},
+		{"default API that the access of the file lacks", "clients: [{id: c, access: {orders: []}, default_api: [orders, stock]}]\n", `state.yaml:1:63: clients.c.default_api.stock: the client has no access to this API; grant`},
+		{"default API that the access may have", "clients: [{id: c, default_api: stock}]\n", ``},
+		{"scope", "apis: [{id: o, scopes: {\"a b\": x}}]\n", `state.yaml:1:32: apis.o.scopes.a b: not a scope value`},
+		{"access", "clients: [{id: c, access: {orders: orders:read}}]\n", `state.yaml:1:36: clients.c.access.orders: want a list, got text`},
+		{"reserved claim", "clients: [{id: c, claims: {sub: x}}]\n", `state.yaml:1:33: clients.c.claims.sub: only the server sets this claim; choose another name`},
+		{"lifetime", "issuers: [{id: p, token: {lifetime: 25h}}]\n", `state.yaml:1:37: issuers.p.token.lifetime: longer than 24h`},
+		{"no duration", "issuers: [{id: p, token: {lifetime: 3600}}]\n", `state.yaml:1:37: issuers.p.token.lifetime: "3600" is not a duration; write for example 90d, 24h or 10m`},
+		{"schedule", "issuers: [{id: p, keys: {announce: 5m}}]\n", `state.yaml:1:36: issuers.p.keys.announce: shorter than 1h`},
+		{"schedule that the stored announcement may fit", "issuers: [{id: p, keys: {rotate: 10h}}]\n", ``},
+		{"schedule that the stored rotation may fit", "issuers: [{id: p, keys: {announce: 100d}}]\n", ``},
+		{"schedule that cannot fit", "issuers: [{id: p, keys: {rotate: 10h, announce: 11h}}]\n", `state.yaml:1:34: issuers.p.keys.rotate: shorter than keys.announce`},
+		{"url", "issuers: [{id: p, url: http://p.example}]\n", `state.yaml:1:24: issuers.p.url: plain http`},
+		{"url of the default", "issuers: [{id: default, url: \"https://p.example\"}]\n", `state.yaml:1:30: issuers.default.url: the default issuer's URL is the server's own`},
+		{"role", "operators: [{id: ann, role: root}]\n", `state.yaml:1:29: operators.ann.role: not a role; write`},
+		{"identifier", "apis: [{id: o, identifier: \"https://o.example/#x\"}]\n", `state.yaml:1:28: apis.o.identifier: not an absolute URI`},
+		{"empty list value", "clients:\n", `state.yaml:1:9: clients: has no value; write one, or remove the key`},
+		{"empty file", "", `state.yaml:1:1: the file is empty`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parse(tt.text)
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Fatalf("\n got %v\nwant %s", err, tt.want)
+			}
+			if e := (*config.Error)(nil); !errors.As(err, &e) {
+				t.Errorf("not a *config.Error: %T", err)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error repeats a secret: %v", err)
+			}
+		})
+	}
+}
+
+func TestSeveralMistakesAreToldAtOnce(t *testing.T) {
+	_, err := parse("clients:\n  - {id: a b, state: on}\n  - {id: c, bound: dpop}\n")
+	if err == nil || strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestLoadTellsWhatItCannotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.yaml")
+	if _, err := Load(path, environment); err == nil || err.Error() != path+": there is no such file; check the path" {
+		t.Errorf("%v", err)
+	}
+}
+
+// A problem that is found when the file is applied is placed in the file.
+func TestWhere(t *testing.T) {
+	got, err := parse(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ kind, id, path, want string }{
+		{registry.KindClient, "billing", "access.orders.orders:read", "state.yaml:25:23"},
+		{registry.KindClient, "billing", "secrets.s1.id", "state.yaml:23:20"},
+		{registry.KindClient, "billing", "spent.s0", "state.yaml:16:5"},
+		{registry.KindClient, "billing", "", "state.yaml:16:5"},
+		{registry.KindAPI, "orders", "scopes.orders:write", "state.yaml:12:40"},
+		{registry.KindIssuer, "okta-default", "audience", "state.yaml:7:82"},
+		{registry.KindOperator, "ann", "role", "state.yaml:28:72"},
+		{registry.KindClient, "other", "access", ""},
+		{registry.KindKey, "billing", "", ""},
+	} {
+		if where := got.Where(registry.Problem{Kind: tt.kind, ID: tt.id, Path: tt.path}); where != tt.want {
+			t.Errorf("%s %s %s: got %q, want %q", tt.kind, tt.id, tt.path, where, tt.want)
+		}
+	}
+	little, err := parse("set: main\n")
+	if err != nil || little.Where(registry.Problem{Kind: registry.KindClient, ID: "c"}) != "" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestContentChangesWithTheFileAndWhatItReads(t *testing.T) {
+	sum := func(text, secret string) string {
+		r, err := Parse(Source{File: "f", Data: []byte(text), Env: func(string) (string, bool) { return secret, true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Content
+	}
+	const text = "clients: [{id: c, secrets: [{id: s1, value_from: {env: X}}]}]\n"
+	first := sum(text, "correct horse")
+	if first != sum(text, "correct horse") {
+		t.Error("the same content has two sums")
+	}
+	seen := map[string]bool{first: true}
+	for _, other := range []string{sum(text, "battery staple"), sum(text+"#", "correct horse"), sum(text, generated), sum(strings.Replace(text, "s1", "s2", 1), "correct horse")} {
+		if seen[other] {
+			t.Error("another content has the same sum")
+		}
+		seen[other] = true
+	}
+}

@@ -1,0 +1,86 @@
+package state
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// Words tells a plan line by line: one for each object, indented ones for what
+// changes in it, and a last one with the sum.
+func Words(plan admin.Plan) []string {
+	var lines []string
+	counts := make(map[admin.Action]int)
+	for _, d := range plan.Differences {
+		counts[d.Action]++
+		lines = append(lines, fmt.Sprintf("%s %s %s", d.Action, kindWord(d.Kind), printable(d.ID)))
+		for _, f := range d.Fields {
+			if line := fieldWords(d.Action, f); line != "" {
+				lines = append(lines, "  "+line)
+			}
+		}
+		for _, n := range d.Notes {
+			line := "  note: " + printable(n.Text)
+			if n.Undo != "" {
+				line += " (to undo: " + printable(n.Undo) + ")"
+			}
+			lines = append(lines, line)
+		}
+	}
+	return append(lines, sumWords(counts))
+}
+
+func kindWord(kind string) string {
+	if kind == registry.KindAPI {
+		return "API"
+	}
+	return kind
+}
+
+// fieldWords is what happens to one member. What a deletion takes with it goes
+// without saying.
+func fieldWords(action admin.Action, f admin.FieldChange) string {
+	path, before, after := printable(f.Path), printable(f.Before), printable(f.After)
+	secret, isSecret := strings.CutPrefix(path, "secrets.")
+	isSecret = isSecret && !strings.Contains(secret, ".")
+	switch {
+	case action == admin.ActionDelete:
+		return ""
+	case isSecret && before == "":
+		return "secret " + secret + " is added"
+	case isSecret && after == "":
+		return "secret " + secret + " is removed"
+	case before == "" && action == admin.ActionCreate:
+		return path + ": " + after
+	case before == "":
+		return path + ": becomes " + after
+	case after == "":
+		return path + ": no longer " + before
+	}
+	return path + ": " + before + " becomes " + after
+}
+
+func sumWords(counts map[admin.Action]int) string {
+	var parts []string
+	for _, a := range []admin.Action{admin.ActionCreate, admin.ActionChange, admin.ActionDisable, admin.ActionDelete} {
+		if n := counts[a]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, a))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing to change"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// printable quotes what could move a terminal's cursor.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}
