@@ -1,0 +1,130 @@
+package resource
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+// storedVersion is the version of the stored copy that this build writes and
+// reads. A copy of another version is not used: the issuer has the keys.
+const storedVersion = 1
+
+// storedKeys is the stored copy of an issuer's key set.
+type storedKeys struct {
+	V         int    `json:"v"`
+	Issuer    string `json:"issuer"`
+	Confirmed int64  `json:"confirmed"` // seconds since 1970
+	Keys      []byte `json:"keys"`      // the document as it came, in Base64
+	Sum       string `json:"sum"`       // against damage: of a torn write, a bad disk, an editor
+}
+
+// maxStored bounds what is read of a copy.
+const maxStored = 256 << 10
+
+func (s *storedKeys) sum() string {
+	h := sha256.New()
+	h.Write([]byte(strconv.Itoa(s.V) + "\n" + s.Issuer + "\n" + strconv.FormatInt(s.Confirmed, 10) + "\n"))
+	h.Write(s.Keys)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// storedPath names one file per issuer, whatever its URL holds.
+func (k *keys) storedPath() string {
+	sum := sha256.Sum256([]byte(k.cfg.Issuer))
+	return filepath.Join(k.cfg.DataDir, "keys-"+hex.EncodeToString(sum[:8])+".json")
+}
+
+// load gives the stored copy, if there is one that can be trusted and is not
+// too old.
+func (k *keys) load() *keySet {
+	if k.cfg.DataDir == "" {
+		return nil
+	}
+	set, err := k.read()
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		k.cfg.Logger.Warn("the stored keys are not used; delete the file if this goes on", "file", k.storedPath(), "error", err)
+		return nil
+	case !set.usable(k.cfg.Now(), k.cfg.MaxStale):
+		k.cfg.Logger.Warn("the stored keys are too old, or from a time that is yet to come, and are not used", "file", k.storedPath(), "confirmed", set.confirmed)
+		return nil
+	}
+	return set
+}
+
+func (k *keys) read() (*keySet, error) {
+	f, err := os.Open(k.storedPath())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 { // Windows tells no such mode
+		return nil, fmt.Errorf("others may write to it (mode %04o)", info.Mode().Perm())
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxStored))
+	if err != nil {
+		return nil, err
+	}
+	var s storedKeys
+	if err := json.Unmarshal(data, &s); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	switch {
+	case s.V != storedVersion:
+		return nil, fmt.Errorf("it is of version %d, and this build reads %d", s.V, storedVersion)
+	case s.Issuer != k.cfg.Issuer:
+		return nil, errors.New("it is of another issuer")
+	case s.Sum != s.sum():
+		return nil, errors.New("it is damaged: its checksum does not fit")
+	}
+	return parseKeySet(s.Keys, time.Unix(s.Confirmed, 0), k.cfg.Logger)
+}
+
+// store writes the copy: into a file of its own first, so that there is a
+// whole one at any time. That it fails ends nothing: the keys are in memory.
+func (k *keys) store(set *keySet) {
+	if k.cfg.DataDir == "" {
+		return
+	}
+	if err := k.write(set); err != nil {
+		k.cfg.Logger.Warn("the issuer's keys cannot be stored; a start while the issuer is away would be without keys", "file", k.storedPath(), "error", err)
+	}
+}
+
+func (k *keys) write(set *keySet) error {
+	s := storedKeys{V: storedVersion, Issuer: k.cfg.Issuer, Confirmed: set.confirmed.Unix(), Keys: set.text}
+	s.Sum = s.sum()
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(k.cfg.DataDir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(k.cfg.DataDir, ".keys-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(append(data, '\n'))
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), k.storedPath())
+}
