@@ -29,8 +29,9 @@ func (g *segment) write(line []byte) error {
 	if g.dirty > end {
 		line = append(line, make([]byte, g.dirty-end)...)
 	}
-	if n, err := g.f.WriteAt(line, g.used); err != nil {
-		g.dirty = max(g.dirty, g.used+int64(n))
+	if _, err := g.f.WriteAt(line, g.used); err != nil {
+		// Not what WriteAt counts: os.File tells 0 when an error follows a short write.
+		g.dirty = max(g.dirty, end)
 		if writeZeros(g.f, g.used, g.dirty) == nil {
 			g.dirty = 0
 		}

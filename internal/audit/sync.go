@@ -8,8 +8,8 @@ import (
 
 // groupSync lets appends that run at the same time share one fsync.
 type groupSync struct {
-	turn sync.Mutex // held while a round syncs
 	mu   sync.Mutex
+	last *round // the one that began to sync last
 	next *round // has not begun to sync
 }
 
@@ -23,19 +23,20 @@ type round struct {
 func (g *groupSync) wait(sync func() error) error {
 	g.mu.Lock()
 	r := g.next
-	lead := r == nil
+	lead, before := r == nil, g.last
 	if lead {
 		r = &round{done: make(chan struct{})}
 		g.next = r
 	}
 	g.mu.Unlock()
 	if lead {
-		g.turn.Lock()
+		if before != nil {
+			<-before.done
+		}
 		g.mu.Lock()
-		g.next = nil // whoever has written later waits for the next round
+		g.last, g.next = r, nil // whoever has written later waits for the next round
 		g.mu.Unlock()
 		r.err = sync()
-		g.turn.Unlock()
 		close(r.done)
 	}
 	<-r.done

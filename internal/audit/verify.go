@@ -170,10 +170,15 @@ func (v *verification) readTail() (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("audit: segment %d: %w", w.pos.Segment, err)
 	}
-	if v.report.Torn = torn; !torn {
-		v.add(*w.damage(w.pos.Segment, w.pos.N+1, "what stands here is not a line").(*Damage))
+	if v.report.Torn = torn; torn {
+		return true, nil
 	}
-	return true, nil
+	var damage *Damage
+	if err := w.pass(w.pos.Segment + 1); !errors.As(err, &damage) {
+		return false, err
+	}
+	v.add(*damage)
+	return false, nil
 }
 
 // checkOldest finds segments that are missing at the beginning.
