@@ -39,22 +39,27 @@ var shared struct {
 // binary shares, and returns its URL. The database is dropped after the test.
 func Database(t testing.TB) (dsn string) {
 	t.Helper()
+	return common(t).Database(t)
+}
+
+// common starts the shared server once. It lives as long as the test binary.
+func common(t testing.TB) *Server {
+	t.Helper()
 	shared.Lock()
+	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = start()
+		shared.server, shared.err = start(nil)
 	}
-	server, err := shared.server, shared.err
-	shared.Unlock()
-	if err != nil {
-		t.Fatal(err)
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	return server.Database(t)
+	return shared.server
 }
 
 // Start starts a server for this test alone, for tests that stop or pause it.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s, err := start()
+	s, err := start(common(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +155,9 @@ wait $pid
 rm -rf "$2"
 `
 
-func start() (*Server, error) {
+// start starts a server. initdb takes most of the time, so the first server
+// keeps what it made, and the others (given the first) start from a copy.
+func start(first *Server) (*Server, error) {
 	bin, err := programs(debian)
 	if err != nil {
 		return nil, err
@@ -163,22 +170,41 @@ func start() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, "data"),
-		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync",
-		// Not the C locale: an ORDER BY that relies on it must fail here too.
-		"--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
-	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: who}
-	initdb.Dir, initdb.Env = dir, environment()
-	if out, err := initdb.CombinedOutput(); err != nil {
-		os.RemoveAll(dir)
-		return nil, fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
-	}
 	s := &Server{dir: dir}
-	if err := s.run(bin, who); err != nil {
+	if first == nil {
+		first = s
+		// Not the C locale: an ORDER BY that relies on it must fail here too.
+		err = s.command(who, filepath.Join(bin, "initdb"), "-D", filepath.Join(dir, pristine), "-U", "postgres", "-A", "trust",
+			"-E", "UTF8", "--no-sync", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+	}
+	if err == nil {
+		err = s.command(who, "cp", "-R", filepath.Join(first.dir, pristine), filepath.Join(dir, "data"))
+	}
+	if err == nil {
+		err = s.command(who, "chmod", "0700", filepath.Join(dir, "data"))
+	}
+	if err == nil {
+		err = s.run(bin, who)
+	}
+	if err != nil {
 		os.RemoveAll(dir)
 		return nil, err
 	}
 	return s, s.wait()
+}
+
+// pristine is the first server's directory with a database system that never ran.
+const pristine = "pristine"
+
+// command runs a program as the server's user.
+func (s *Server) command(who *syscall.Credential, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	cmd.Dir, cmd.Env = s.dir, environment()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("pgtest: %s: %w\n%s", filepath.Base(name), err, out)
+	}
+	return nil
 }
 
 func (s *Server) run(bin string, who *syscall.Credential) error {

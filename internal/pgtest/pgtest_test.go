@@ -89,7 +89,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PGTEST_CHILD") == "" {
 		os.Exit(m.Run())
 	}
-	s, err := start()
+	s, err := start(nil)
 	if err != nil {
 		println(err.Error())
 		os.Exit(1)

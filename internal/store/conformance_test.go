@@ -21,13 +21,20 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		f.Value.Set("30") // each check opens files and runs dozens of commits
+		f.Value.Set("25") // each check opens files and runs dozens of commits
 	}
 	os.Exit(m.Run())
 }
 
-// each runs a test on both databases. dsn is an empty one.
+// each runs a test on both databases at once. dsn is an empty one.
 func each(t *testing.T, f func(t *testing.T, dsn string)) {
+	inTurn(t, func(t *testing.T, dsn string) {
+		t.Parallel()
+		f(t, dsn)
+	})
+}
+
+func inTurn(t *testing.T, f func(t *testing.T, dsn string)) {
 	t.Run("sqlite", func(t *testing.T) { f(t, "sqlite:"+filepath.Join(t.TempDir(), "symbolon.db")) })
 	t.Run("postgres", func(t *testing.T) { f(t, pgtest.Database(t)) })
 }
@@ -313,8 +320,8 @@ func TestNothingWrittenIsNoCommit(t *testing.T) {
 }
 
 func TestTombstones(t *testing.T) {
-	clock := time.Unix(1_800_000_000, 0)
 	each(t, func(t *testing.T, dsn string) {
+		clock := time.Unix(1_800_000_000, 0)
 		s := open(t, Config{DSN: dsn, Now: func() time.Time { return clock }})
 		attrs := []Attr{{"name", "Nightly"}, {"owner", "ann"}}
 		for _, id := range []string{"plain", "kept", "again"} {

@@ -84,6 +84,9 @@ func (e *engine) enter(ctx context.Context, m mode) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if e.closed.Load() {
+		return errors.New("the store is closed")
+	}
 	if e.gate == nil {
 		if m == reading {
 			return nil

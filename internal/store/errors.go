@@ -56,7 +56,7 @@ func (c cause) Unwrap() error { return c.error }
 
 // failure turns an error of a driver into one of this package's.
 func failure(op string, err error) error {
-	if err == nil || ours(err) {
+	if err == nil || ours(err) && strings.HasPrefix(err.Error(), "store: ") {
 		return err
 	}
 	wrap := func(kind error, advice string) error {
@@ -64,9 +64,14 @@ func failure(op string, err error) error {
 	}
 	var lite *sqlite.Error
 	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
 	switch {
+	case ours(err):
+		return fmt.Errorf("store: %s: %w", op, err)
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("store: %s: %w", op, ErrNotFound)
+	case errors.As(err, &connect): // before the next: it may wrap a time-out of its own
+		return wrap(errAway, "check that the PostgreSQL server runs and can be reached")
 	case errors.Is(err, context.DeadlineExceeded):
 		return wrap(ErrUnavailable, "no answer in the time given")
 	case errors.As(err, &lite):
@@ -78,16 +83,15 @@ func failure(op string, err error) error {
 			return wrap(kind, advice)
 		}
 	case disconnected(err):
-		return wrap(errAway, "check that the PostgreSQL server runs and can be reached")
+		return wrap(errAway, "the connection to the PostgreSQL server was lost")
 	}
 	return fmt.Errorf("store: %s: %w", op, cause{err}) // a cancelled context, or a mistake of ours
 }
 
-// disconnected reports whether err is about the connection to a server.
+// disconnected reports whether err is about an existing connection.
 func disconnected(err error) bool {
-	var connect *pgconn.ConnectError
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+	return errors.As(err, &network) || pgconn.SafeToRetry(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
 }

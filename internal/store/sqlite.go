@@ -216,8 +216,11 @@ func probe(ctx context.Context, path string, app uint32) error {
 				return err
 			}
 		}
-		var seq int64
-		return u.row("check", `SELECT seq FROM head WHERE one = 1`, nil, &seq)
+		if app == storeFile {
+			return u.order()
+		}
+		_, err := u.applied()
+		return err
 	}))
 }
 

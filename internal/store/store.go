@@ -11,6 +11,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -160,11 +161,19 @@ func (u *unit) setMeta(key, value string) error {
 // checksum of every object, the chain of records. ErrCorrupt names the first
 // thing that is wrong. It takes minutes on a large store and blocks nobody.
 func (s *Store) Check(ctx context.Context) error {
-	if !s.e.postgres {
-		err := s.e.transact(ctx, "check", reading, func(u *unit) error { return u.integrity("integrity_check") })
-		if err != nil {
+	err := s.e.transact(ctx, "check", reading, func(u *unit) error {
+		if !s.e.postgres {
+			if err := u.integrity("integrity_check"); err != nil {
+				return err
+			}
+		}
+		if err := u.order(); err != nil {
 			return err
 		}
+		return u.noHoles()
+	})
+	if err != nil {
+		return err
 	}
 	const page = 500
 	var kind, id string
@@ -187,6 +196,29 @@ func (s *Store) Check(ctx context.Context) error {
 			break
 		}
 	}
-	_, err := s.VerifyRecords(ctx)
+	_, err = s.VerifyRecords(ctx)
+	return err
+}
+
+// order verifies that the head is the newest commit: a head that is wrong
+// would give tokens a wrong gen.
+func (u *unit) order() error {
+	var seq, epoch, newest, newestEpoch, objects int64
+	err := u.row("check", `SELECT h.seq, h.epoch, (SELECT coalesce(max(seq), 0) FROM commits),
+		coalesce((SELECT epoch FROM commits c WHERE c.seq = h.seq), h.epoch), (SELECT coalesce(max(seq), 0) FROM objects)
+		FROM head h WHERE h.one = 1`, nil, &seq, &epoch, &newest, &newestEpoch, &objects)
+	if err == nil && (newest != seq || newestEpoch != epoch || objects > seq) {
+		err = fmt.Errorf("store: check: %w: the head, commit %d of epoch %d, is not the newest commit: restore a backup", ErrCorrupt, seq, epoch)
+	}
+	return err
+}
+
+// noHoles verifies that no commit is missing after the floor.
+func (u *unit) noHoles() error {
+	var missing int64
+	err := u.row("check", `SELECT h.seq - h.floor - (SELECT count(*) FROM commits c WHERE c.seq > h.floor) FROM head h WHERE h.one = 1`, nil, &missing)
+	if err == nil && missing != 0 {
+		err = fmt.Errorf("store: check: %w: %d commits are missing: restore a backup", ErrCorrupt, missing)
+	}
 	return err
 }
