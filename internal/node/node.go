@@ -18,6 +18,7 @@ import (
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/replica"
 	"github.com/symbolon/symbolon/internal/server"
+	"github.com/symbolon/symbolon/internal/state"
 	"github.com/symbolon/symbolon/internal/store"
 	"github.com/symbolon/symbolon/internal/web"
 )
@@ -44,23 +45,17 @@ type Node struct {
 
 // Open puts the program together and opens its sockets. Nothing is answered
 // before Run. What it opened is closed again when it fails.
-func Open(ctx context.Context, cfg Config) (n *Node, err error) {
+func Open(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n = &Node{cfg: cfg}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, n.Close())
-			n = nil
-		}
-	}()
+	n := &Node{cfg: cfg}
 	for _, step := range []func(context.Context) error{
 		n.openDir, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer,
 	} {
 		if err := step(ctx); err != nil {
-			return nil, err
+			return nil, errors.Join(err, n.Close())
 		}
 	}
 	return n, nil
@@ -155,9 +150,29 @@ func (n *Node) openAudit(context.Context) (err error) {
 	return nil
 }
 
-// openAdmin lets the server have its default issuer and its keys.
+// openAdmin lets the server have its default issuer and its keys, and what the
+// declarative file says, once per content.
 func (n *Node) openAdmin(ctx context.Context) error {
-	return n.admin.Bootstrap(ctx)
+	if err := n.admin.Bootstrap(ctx); err != nil {
+		return err
+	}
+	if n.cfg.Apply == "" {
+		return nil
+	}
+	req, err := state.Load(n.cfg.Apply, n.cfg.Getenv)
+	if err != nil {
+		return err
+	}
+	plan, applied, err := n.admin.ApplyOnce(ctx, admin.File(), *req)
+	if err != nil {
+		return state.Placed(err, req)
+	}
+	if applied {
+		for _, line := range state.Words(plan) {
+			n.cfg.Logger.Info("apply", "file", n.cfg.Apply, "change", line)
+		}
+	}
+	return nil
 }
 
 // openServer puts the OAuth endpoints behind the HTTP manners.

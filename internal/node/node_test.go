@@ -142,3 +142,39 @@ func TestOneTokenOnEachStore(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenThatFailsLeavesNothingOpen: whatever step fails, the data directory
+// and the sockets are free again, and the message says what to do.
+func TestOpenThatFailsLeavesNothingOpen(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	for name, c := range map[string]struct {
+		spoil func(*Config)
+		want  string
+	}{
+		"port in use":        {func(c *Config) { c.Listen = []Listener{{Addr: busy.Addr().String()}} }, "in use by another program"},
+		"no certificate":     {func(c *Config) { c.TLS = &TLSFiles{Cert: "none.pem", Key: "none.key"} }, "PEM files of one pair"},
+		"no such state file": {func(c *Config) { c.Apply = "none.yaml" }, "none.yaml"},
+		"bad master key":     {func(c *Config) { c.MasterKey = "nonsense" }, "SYMBOLON_MASTER_KEY"},
+		"store away":         {func(c *Config) { c.Store = "postgres://nobody@127.0.0.1:1/none" }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := Config{URL: "http://localhost:8080", Listen: []Listener{{Addr: "127.0.0.1:0"}}, DataDir: t.TempDir() + "/data"}
+			good := cfg
+			c.spoil(&cfg)
+			if _, err := Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want it to say %q", err, c.want)
+			}
+			n, err := Open(t.Context(), good)
+			if err != nil {
+				t.Fatalf("the data directory is not free again: %v", err)
+			}
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
