@@ -3,8 +3,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -94,14 +94,9 @@ func encodeList[T any](list []T) (*yaml.Node, error) {
 	return n, nil
 }
 
-// textNode is quoted by the library where it would be read as another type,
-// and by us where the library would write several lines.
+// textNode is quoted by the library where it would be read as another type.
 func textNode(text string) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
-	if strings.ContainsAny(text, "\r\n\t\u0085\u2028\u2029") {
-		n.Style = yaml.DoubleQuotedStyle
-	}
-	return n
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
 }
 
 // jsonNode writes JSON in YAML's flow style, numbers as they stand.
@@ -124,7 +119,11 @@ func nextNode(d *json.Decoder) (*yaml.Node, error) {
 	case string:
 		return textNode(t), nil
 	case json.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: t.String()}, nil
+		n := &yaml.Node{Kind: yaml.ScalarNode, Value: t.String()}
+		if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" {
+			return nil, errors.New("a number that YAML would read as text")
+		}
+		return n, nil
 	case bool, nil:
 		text, _ := json.Marshal(t)
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: string(text)}, nil

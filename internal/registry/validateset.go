@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -36,46 +37,55 @@ func ValidateSet(v View) error {
 	return found.Err()
 }
 
+// place is where an issuer lives.
+type place struct {
+	id, host, path string
+	member         string // of the issuer that decides it
+}
+
 // issuerPlaces refuses two issuers where a client could not tell which it
 // reads, and an issuer that lies on an endpoint of another.
 func (v View) issuerPlaces() Problems {
 	var found Problems
-	type place struct{ id, host, path string }
 	var places []place
-	metadata := make(map[string]string) // URL → issuer id
 	for _, id := range sortedKeys(v.Issuers) {
 		i := v.Issuers[id]
-		p := &problems{kind: KindIssuer, id: id}
-		path := "url"
+		at := place{id: id, member: "url"}
 		if i.URL == "" {
-			path = "id"
+			at.member = "id"
 		}
-		host, urlPath, err := splitURL(i.Resolve(v.Base))
-		if err != nil {
-			p.add(path, "its URL cannot be used: "+err.Error(), "correct it")
+		p := &problems{kind: KindIssuer, id: id}
+		var err error
+		if at.host, at.path, err = splitURL(i.Resolve(v.Base)); err != nil {
+			p.add(at.member, "its URL cannot be used: "+err.Error(), "correct it")
 		} else {
-			for _, u := range metadataURLs(host, urlPath) {
-				if other, taken := metadata[u]; taken && other != id {
-					p.add(path, "the same place as issuer "+other+": they would share their metadata", "give one of them another url")
-					break
-				}
-				metadata[u] = id
+			for _, other := range places {
+				p.apart(at, other)
 			}
-			for _, o := range places {
-				if o.host != host {
-					continue
-				}
-				for _, pair := range [][2]string{{o.path, urlPath}, {urlPath, o.path}} {
-					if segment, collides := inside(pair[0], pair[1]); collides {
-						p.add(path, "collides with the endpoint /"+segment+" of the other issuer, "+o.id, "choose another path")
-					}
-				}
-			}
-			places = append(places, place{id, host, urlPath})
+			places = append(places, at)
 		}
 		found = append(found, p.found...)
 	}
 	return found
+}
+
+// apart wants no metadata URL and no endpoint in common.
+func (p *problems) apart(one, other place) {
+	if one.host != other.host {
+		return
+	}
+	theirs := metadataURLs(other.host, other.path)
+	if slices.ContainsFunc(metadataURLs(one.host, one.path), func(u string) bool { return slices.Contains(theirs, u) }) {
+		p.add(one.member, "the same place as issuer "+other.id+": they would share their metadata", "give one of them another url")
+		return
+	}
+	segment, collides := inside(other.path, one.path)
+	if !collides {
+		segment, collides = inside(one.path, other.path)
+	}
+	if collides {
+		p.add(one.member, "collides with issuer "+other.id+": one lies on the endpoint /"+segment+" of the other", "choose another path")
+	}
 }
 
 // targets checks that every API has an issuer and a name of its own there.

@@ -321,3 +321,25 @@ func TestContentChangesWithTheFileAndWhatItReads(t *testing.T) {
 		seen[other] = true
 	}
 }
+
+func TestPlaced(t *testing.T) {
+	r, err := parse(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems := registry.Problems{
+		{Kind: registry.KindClient, ID: "billing", Path: "access.orders", Message: "there is no API orders", Fix: "create it first"},
+		{Kind: registry.KindClient, ID: "other", Message: "wrong"},
+	}
+	want := "state.yaml:25:14: client \"billing\": access.orders: there is no API orders; create it first\nclient \"other\": wrong"
+	if got := Placed(fmt.Errorf("apply: %w", problems), r); got == nil || got.Error() != want {
+		t.Errorf("got %v\nwant %s", got, want)
+	}
+	other := errors.New("the store is away")
+	if got := Placed(other, r); got != other {
+		t.Errorf("got %v", got)
+	}
+	if got := Placed(problems, &admin.ApplyRequest{}); got == nil || got.Error() != problems.Error() {
+		t.Errorf("got %v", got)
+	}
+}

@@ -302,3 +302,15 @@ func TestWords(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestExpiryText(t *testing.T) {
+	for want, at := range map[string]time.Time{
+		"never":                {},
+		"2027-01-01":           time.Date(2027, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)),
+		"2027-01-01T01:00:00Z": time.Date(2027, 1, 1, 1, 0, 0, 0, time.UTC),
+	} {
+		if got := string(expiryText(at)); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}

@@ -1,6 +1,54 @@
 package config
 
-import "strings"
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// field is a member of a struct that a file can name.
+type field struct {
+	name  string
+	index []int
+	typ   reflect.Type
+}
+
+type fields []field
+
+func structFields(t reflect.Type) fields {
+	var all fields
+	for f := range t.Fields() {
+		tag, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case tag == "-":
+		case tag == "" && f.Anonymous && f.Type.Kind() == reflect.Struct:
+			for _, inner := range structFields(f.Type) {
+				inner.index = slices.Concat(f.Index, inner.index)
+				all = append(all, inner)
+			}
+		case tag != "" && f.IsExported():
+			all = append(all, field{tag, f.Index, f.Type})
+		}
+	}
+	return all
+}
+
+func hasFields(t reflect.Type) bool { return t.Kind() == reflect.Struct && len(structFields(t)) > 0 }
+
+func (fs fields) byName(name string) (field, bool) {
+	for _, f := range fs {
+		if f.name == name {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// Later is the type of a member that a later version will have. A file that
+// names it is refused: ignoring it would give less than was asked for.
+type Later struct{}
+
+var laterType = reflect.TypeFor[Later]()
 
 // suggest is the way out for an unknown key: the nearest one that is known, or
 // all of them.
