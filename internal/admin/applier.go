@@ -205,16 +205,30 @@ func fresh[T any](p *applier, s *staged) (*T, error) {
 }
 
 func setID(obj any, id string) {
+	if p := idOf(obj); p != nil {
+		*p = id
+	}
+}
+
+func objectID(obj any) string {
+	if p := idOf(obj); p != nil {
+		return *p
+	}
+	return ""
+}
+
+func idOf(obj any) *string {
 	switch o := obj.(type) {
 	case *registry.Issuer:
-		o.ID = id
+		return &o.ID
 	case *registry.API:
-		o.ID = id
+		return &o.ID
 	case *registry.Client:
-		o.ID = id
+		return &o.ID
 	case *registry.Operator:
-		o.ID = id
+		return &o.ID
 	}
+	return nil
 }
 
 func (p *applier) problem(r ref, path, message, fix string) {

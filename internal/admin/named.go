@@ -151,3 +151,34 @@ func otherWay(kind, path string) string {
 	}
 	return "leave it out"
 }
+
+// ReadNew reads a new object from JSON. What only the server sets is refused
+// by name.
+func ReadNew[T any](kind string, doc []byte) (T, error) {
+	n, err := ReadNamed[T](doc)
+	if err != nil {
+		return n.Object, err
+	}
+	id := objectID(&n.Object)
+	var problems registry.Problems
+	for _, f := range n.Fields {
+		if slices.Contains(serverMembers, f) {
+			problems = append(problems, registry.Problem{Kind: kind, ID: id, Path: f, Message: "only the server sets it", Fix: "leave it out"})
+		}
+	}
+	return n.Object, problems.Err()
+}
+
+// serverMembers are never part of a request.
+var serverMembers = []string{"v", "min", "created", "updated", "managed_by", "state_by", "spent", "secrets"}
+
+// ReadStrict reads a JSON value and refuses members that it does not know.
+func ReadStrict[T any](doc []byte) (T, error) {
+	var out T
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&out); err != nil {
+		return out, unreadable(err)
+	}
+	return out, nil
+}

@@ -1,0 +1,47 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// wireApply is an ApplyRequest as it crosses the socket: with the plain values
+// of its secrets, which are hashed on the other side, where it is known whether
+// they are the ones that are stored.
+type wireApply struct {
+	ApplyRequest
+	Values map[string]map[string]string `json:"values,omitempty"` // client id → credential id → value
+}
+
+// EncodeApply writes a request for the server. The result holds secrets: it
+// goes over the local socket or TLS, and nowhere else.
+func EncodeApply(req ApplyRequest) ([]byte, error) {
+	w := wireApply{ApplyRequest: req, Values: make(map[string]map[string]string)}
+	for client, secrets := range req.Objects.Values {
+		w.Values[client] = make(map[string]string)
+		for id, value := range secrets {
+			w.Values[client][id] = value.Reveal()
+		}
+	}
+	return json.Marshal(w)
+}
+
+// DecodeApply reads what EncodeApply wrote. Unknown members are refused: a
+// newer program may have sent what this one would leave out.
+func DecodeApply(doc []byte) (ApplyRequest, error) {
+	var w wireApply
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&w); err != nil {
+		return ApplyRequest{}, unreadable(err)
+	}
+	req := w.ApplyRequest
+	req.Objects.Values = make(SecretValues)
+	for client, secrets := range w.Values {
+		req.Objects.Values[client] = make(map[string]Secret)
+		for id, value := range secrets {
+			req.Objects.Values[client][id] = NewSecret(value)
+		}
+	}
+	return req, nil
+}
