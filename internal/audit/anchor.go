@@ -173,16 +173,34 @@ func (s *Spool) rollOld(before time.Time) error {
 	return s.next(s.cfg.Now())
 }
 
-// skipPast makes the next segment have a number above the given one.
-func (s *Spool) skipPast(number int64) error {
+// flushes notes that the store will know the spool up to there.
+func (s *Spool) flushes(to store.SpoolPosition) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flushed = to
+}
+
+// isCut reports whether the store knows of more than there was when this process
+// began to append, without having it from this process. What was appended since
+// may reach beyond it: that a line ends there now says nothing.
+func (s *Spool) isCut(at store.SpoolPosition) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	beyond := func(b store.SpoolPosition) bool {
+		return at.Segment > b.Segment || at.Segment == b.Segment && at.Offset > b.Offset
+	}
+	return beyond(store.SpoolPosition{Segment: s.opened.Segment, Offset: s.opened.Offset}) && beyond(s.flushed)
+}
+
+// skipPast begins a segment with a number above the given one, whose header tells
+// what is missing before it.
+func (s *Spool) skipPast(number int64, what string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
 	}
 	s.skipTo = number + 1
-	if s.head.Segment > number {
-		return nil
-	}
+	s.damage = &Damage{Segment: number, Record: s.opened.N + 1, What: what}
 	return s.next(s.cfg.Now())
 }

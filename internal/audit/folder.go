@@ -138,7 +138,9 @@ func (f *Folder) start(ctx context.Context) error {
 	}
 	from := Position{Segment: at.Segment, Offset: at.Offset}
 	w := f.walkFrom(from)
-	if at.Offset > 0 {
+	if spool.isCut(at) {
+		err = fmt.Errorf("%w (segment %d, octet %d)", ErrPosition, at.Segment, at.Offset)
+	} else if at.Offset > 0 {
 		err = w.open()
 	}
 	if errors.Is(err, ErrPosition) {
@@ -171,8 +173,9 @@ func (f *Folder) misfit(at store.SpoolPosition, cause error) (Position, error) {
 	spool := f.cfg.Spool
 	f.cfg.Logger.Error("audit: evidence that was flushed is missing in the spool; run audit verify", "dir", spool.cfg.Dir,
 		"segment", at.Segment, "offset", at.Offset, "error", cause)
-	f.notice("evidence_missing", fmt.Sprintf("the store knows this spool up to segment %d, octet %d, which is not there", at.Segment, at.Offset))
-	if err := spool.skipPast(at.Segment); err != nil {
+	what := fmt.Sprintf("the store knows this spool up to segment %d, octet %d, which is not there", at.Segment, at.Offset)
+	f.notice("evidence_missing", what)
+	if err := spool.skipPast(at.Segment, what); err != nil {
 		return Position{}, err
 	}
 	if spool.opened.Segment > at.Segment {
@@ -216,6 +219,7 @@ func (f *Folder) flushBatch(ctx context.Context) error {
 		}
 	}
 	to := store.SpoolPosition{Segment: f.walk.pos.Segment, Offset: f.walk.pos.Offset}
+	f.cfg.Spool.flushes(to)
 	usage, used := f.fold.rows()
 	err = f.cfg.Store.FlushUsage(ctx, f.cfg.Spool.cfg.Node, store.Flush{From: f.stored, To: to, Usage: usage, LastUsed: used})
 	if err != nil {

@@ -85,27 +85,50 @@ func (l *lines) fill() error {
 	return err
 }
 
-// skip goes on after the next line break, over whatever is there, and returns
-// io.EOF when there is none. Readers that met a damage take up the chain there.
+// skip goes over what is no line: up to a line break, or up to where text begins
+// again behind NUL octets. It returns io.EOF when there is no more text. Readers
+// that met a damage take up the chain there.
 func (l *lines) skip() error {
-	for {
-		if i := bytes.IndexByte(l.unread, '\n'); i >= 0 {
-			l.unread = l.unread[i+1:]
-			l.off += int64(i) + 1
+	for len(l.unread) == 0 || l.unread[0] != 0 {
+		i := bytes.IndexAny(l.unread, "\n\x00")
+		if i >= 0 && l.unread[i] == '\n' {
+			l.drop(i + 1)
 			return nil
 		}
-		l.off += int64(len(l.unread))
-		l.unread = nil
+		if i > 0 {
+			l.drop(i)
+			break
+		}
+		if err := l.refill(); err != nil {
+			return err
+		}
+	}
+	for {
+		l.drop(len(l.unread) - len(bytes.TrimLeft(l.unread, "\x00")))
+		if len(l.unread) > 0 {
+			return nil
+		}
 		if err := l.fill(); err != nil {
 			return err
 		}
 	}
 }
 
+func (l *lines) drop(n int) {
+	l.unread = l.unread[n:]
+	l.off += int64(n)
+}
+
+// refill drops what is unread and reads on.
+func (l *lines) refill() error {
+	l.drop(len(l.unread))
+	return l.fill()
+}
+
 // rest reports whether anything but NUL octets comes after off.
 func (l *lines) rest() (bool, error) {
-	saved := *l
-	defer func() { l.off, l.unread = saved.off, nil }()
+	off := l.off
+	defer func() { l.off, l.unread = off, nil }()
 	l.unread = nil
 	for {
 		switch err := l.fill(); {
@@ -117,7 +140,6 @@ func (l *lines) rest() (bool, error) {
 		if len(bytes.TrimLeft(l.unread, "\x00")) > 0 {
 			return true, nil
 		}
-		l.off += int64(len(l.unread))
-		l.unread = nil
+		l.drop(len(l.unread))
 	}
 }

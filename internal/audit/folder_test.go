@@ -1,0 +1,451 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+func flush(t testing.TB, f *Folder) {
+	t.Helper()
+	if err := f.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func usageOf(t testing.TB, db *store.Store) []store.UsageRow {
+	t.Helper()
+	rows, err := db.Usage(t.Context(), store.UsageQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func storeRecords(t testing.TB, db *store.Store, q store.RecordQuery) []store.Record {
+	t.Helper()
+	list, err := db.Records(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestUsageAndLastUsed(t *testing.T) {
+	c := newClock()
+	db, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
+	hour := c.now().Unix() / 3600
+	add := func(n int, change func(*Record)) {
+		for range n {
+			r := typical()
+			r.Time, r.RequestID = c.now(), fmt.Sprint("q", s.Position().N+1)
+			change(r)
+			if err := s.Append(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(3, func(*Record) {})
+	add(2, func(r *Record) { r.APIs = []string{"orders", "invoices"} })
+	add(1, func(r *Record) { r.Outcome, r.Code, r.APIs = Refused, "invalid_target", nil })
+	add(1, func(r *Record) { r.Cred = "s2" })
+	add(1, func(r *Record) { r.Client = "bil\"ling\u2028" })
+	add(4, func(r *Record) { // anybody's words
+		r.Outcome, r.Code, r.Verified, r.Client, r.Cred, r.APIs = Refused, "invalid_client", false, fmt.Sprint("x", s.Position().N), "", []string{"orders"}
+	})
+	add(1, func(r *Record) {
+		*r = Record{Time: r.Time, Outcome: Refused, Issuer: "default", Count: 1000, Code: "invalid_client", Endpoint: "token"}
+	})
+	add(1, func(r *Record) {
+		*r = Record{Time: r.Time, Outcome: Notice, Endpoint: "spool", Code: "evidence_lost", Count: 5}
+	})
+	flush(t, f)
+	c.advance(time.Hour)
+	add(2, func(*Record) {})
+	flush(t, f)
+	flush(t, f) // there is nothing more
+
+	row := func(hours int64, client, cred, api, outcome string, n int64) store.UsageRow {
+		return store.UsageRow{Hour: hour + hours, Issuer: "default", Client: client, Credential: cred, API: api, Outcome: outcome, Count: n}
+	}
+	want := []store.UsageRow{
+		row(0, "", "", "", Refused, 1004),
+		row(0, "bil\"ling\u2028", "s1", "orders", Issued, 1),
+		row(0, "billing", "s1", "", Refused, 1),
+		row(0, "billing", "s1", "invoices", Issued, 2),
+		row(0, "billing", "s1", "orders", Issued, 5),
+		row(0, "billing", "s2", "orders", Issued, 1),
+		row(1, "billing", "s1", "orders", Issued, 2),
+	}
+	if diff := cmp.Diff(want, usageOf(t, db)); diff != "" {
+		t.Error(diff)
+	}
+	used, err := db.LastUsedOf(t.Context(), "billing")
+	wantUsed := []store.LastUsed{
+		{Client: "billing", Credential: "s1", At: c.now().UnixMicro(), RequestID: "q16"},
+		{Client: "billing", Credential: "s2", At: c.now().Add(-time.Hour).UnixMicro(), RequestID: "q7"},
+	}
+	if diff := cmp.Diff(wantUsed, used); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+func TestRefusalsAreShipped(t *testing.T) {
+	db, s, f := openAll(t, t.TempDir())
+	fill(t, s, 0, 3)
+	bad := typical()
+	bad.Outcome, bad.Code, bad.RequestID = Refused, "invalid_scope", "known"
+	if err := s.Append(bad); err != nil {
+		t.Fatal(err)
+	}
+	refuse(t, s, 1, "192.0.2.1", func(r *Record) { r.RequestID = "unknown" })
+	flush(t, f)
+	got := storeRecords(t, db, store.RecordQuery{Class: store.ClassRefusal})
+	if len(got) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	for _, r := range got {
+		line, err := Find(t.Context(), s.Dir(), r.RequestID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(r.Doc) != string(line.AppendJSON(nil)) || r.Time != line.Time.UnixMicro() || r.Node != "n1" || r.Action != "token.refused" || r.ObjectKind != "client" || r.ObjectID != line.Client {
+			t.Errorf("%+v", r)
+		}
+		if actor := map[string]string{"known": "billing", "unknown": ""}[r.RequestID]; r.Actor != actor {
+			t.Errorf("actor %q of %s", r.Actor, r.RequestID)
+		}
+	}
+}
+
+// A client in a loop does not fill the store: what it does is counted.
+func TestShippingIsCapped(t *testing.T) {
+	c := newClock()
+	db, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
+	for _, client := range []string{"a", "b"} {
+		for range shipCap + 20 {
+			r := typical()
+			r.Time, r.Client, r.Outcome, r.Code = c.now(), client, Refused, "invalid_scope"
+			if err := s.Append(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	flush(t, f)
+	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 2*shipCap {
+		t.Errorf("%d shipped", n)
+	}
+	if rows := usageOf(t, db); len(rows) != 2 || rows[0].Count != shipCap+20 {
+		t.Errorf("%+v", rows)
+	}
+	c.advance(time.Minute)
+	r := typical()
+	r.Time, r.Client, r.Outcome, r.Code = c.now(), "a", Refused, "invalid_scope"
+	if err := s.Append(r); err != nil {
+		t.Fatal(err)
+	}
+	flush(t, f)
+	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 2*shipCap+1 {
+		t.Errorf("%d shipped in the next minute", n)
+	}
+}
+
+func TestClosedSegmentsAreAnchored(t *testing.T) {
+	db, s, f := openAll(t, t.TempDir())
+	for i := range 8 {
+		fill(t, s, i*50, i*50+50)
+		if i%3 == 1 {
+			flush(t, f)
+		}
+	}
+	flush(t, f)
+	got := storeAnchors(t, db)
+	want := anchorsOf(t, s.Dir())
+	for i := range want.Segments {
+		want.Segments[i].Node = "n1"
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(got.Segments) < 5 {
+		t.Errorf("%d anchors: %s", len(got.Segments), diff)
+	}
+	if r := verify(t, s.Dir(), got); !r.OK() {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A crash between any two steps of a flush: what was shipped and anchored before is
+// not there twice when the same part is flushed again.
+func TestFlushIsRepeatable(t *testing.T) {
+	dir := t.TempDir()
+	db, s, f := openAll(t, dir)
+	fill(t, s, 0, 120)
+	refuse(t, s, 10, "192.0.2.1")
+	if err := f.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closed, err := f.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.AppendRecords(t.Context(), f.fold.records[:5]); err != nil { // and killed
+		t.Fatal(err)
+	}
+	if err := f.anchor(t.Context(), closed[0]); err != nil {
+		t.Fatal(err)
+	}
+	f.restart()
+	flush(t, f)
+	checkStore(t, db, s, nil)
+	if n := len(storeRecords(t, db, store.RecordQuery{})); n != 10 {
+		t.Errorf("%d records", n)
+	}
+}
+
+// Two folders of one spool (the old process has not ended yet): the second finds
+// that the part is flushed, and goes on behind it.
+func TestTwoFoldersCountOnce(t *testing.T) {
+	db, s, f := openAll(t, t.TempDir())
+	other := NewFolder(f.cfg)
+	t.Cleanup(other.stop)
+	fill(t, s, 0, 10)
+	flush(t, f)
+	flush(t, other)
+	fill(t, s, 10, 20)
+	flush(t, other)
+	fill(t, s, 20, 30)
+	if err := f.Flush(t.Context()); err == nil {
+		t.Error("no conflict was seen")
+	}
+	flush(t, f)
+	checkStore(t, db, s, nil)
+}
+
+// F25: while the store is away, appending goes on, and later nothing is missing.
+func TestStoreAway(t *testing.T) {
+	dir := t.TempDir()
+	db, s, f := openAll(t, dir)
+	var log output
+	f.cfg.Logger = log.logger()
+	fill(t, s, 0, 10)
+	canceled, cancel := context.WithCancel(t.Context())
+	flush(t, f)
+	cancel()
+	fill(t, s, 10, 200)
+	if err := f.Flush(canceled); err == nil {
+		t.Fatal("flushed without a store")
+	}
+	f.report(store.ErrUnavailable)
+	f.report(store.ErrUnavailable)
+	f.report(nil)
+	if got := log.String(); strings.Count(got, "evidence waits") != 1 || strings.Count(got, "flushed again") != 1 {
+		t.Errorf("log: %s", got)
+	}
+	fill(t, s, 200, 210)
+	flush(t, f)
+	checkStore(t, db, s, nil)
+}
+
+// More than one batch, over many segments.
+func TestFlushInBatches(t *testing.T) {
+	db, s, f := openAll(t, t.TempDir())
+	for i := range 1300 {
+		r := typical()
+		r.Time, r.Outcome, r.Verified, r.Code, r.RequestID = s.cfg.Now(), Refused, false, "invalid_client", fmt.Sprint("r", i)
+		if err := s.Append(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	flush(t, f)
+	checkStore(t, db, s, nil)
+}
+
+func TestRunFlushesAtItsEnd(t *testing.T) {
+	db, s, f := openAll(t, t.TempDir())
+	f.cfg.Every = time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- f.Run(ctx) }()
+	fill(t, s, 0, 10)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	checkStore(t, db, s, nil)
+}
+
+func TestPruneRemovesOldFlushedSegments(t *testing.T) {
+	c := newClock()
+	dir := t.TempDir()
+	with := func(cfg *SpoolConfig) { cfg.Now = c.now }
+	db, s, f := openAll(t, dir, with)
+	f.cfg.Keep = 48 * time.Hour
+	for day := range 6 {
+		fill(t, s, day*100, day*100+100)
+		c.advance(24 * time.Hour)
+	}
+	all, _ := segments(s.Dir())
+	if err := f.Prune(t.Context()); err != nil { // flushes first
+		t.Fatal(err)
+	}
+	left, _ := segments(s.Dir())
+	if len(left) >= len(all) || left[0] == 1 {
+		t.Errorf("segments %v of %v are left", left, all)
+	}
+	for _, r := range records(t, s.Dir()) {
+		if r.Time.Before(c.now().Add(-72 * time.Hour)) {
+			t.Fatalf("%s of %s is left", r.RequestID, r.Time)
+		}
+	}
+	if _, err := Find(t.Context(), s.Dir(), "r400"); err != nil {
+		t.Errorf("a record of yesterday: %v", err)
+	}
+	if r := verify(t, s.Dir(), storeAnchors(t, db)); !r.OK() {
+		t.Errorf("%+v", r)
+	}
+	// Somebody who removes more is found.
+	copied := copyDir(t, s.Dir())
+	if err := os.Remove(segmentPath(copied, left[0])); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []Anchors{{}, storeAnchors(t, db)} {
+		if r := verify(t, copied, a); r.OK() || r.Damages[0].Segment != left[0] {
+			t.Errorf("%+v", r)
+		}
+	}
+	// It holds after a restart, and a spool that is idle gets empty too.
+	closeSpool(t, s)
+	c.advance(100 * time.Hour)
+	s = spoolIn(t, s.Dir(), with)
+	f = NewFolder(FolderConfig{Store: db, Spool: s, Keep: 48 * time.Hour, Now: c.now, Logger: s.cfg.Logger})
+	t.Cleanup(f.stop)
+	for range 2 {
+		if err := f.Prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := records(t, s.Dir()); len(got) != 0 {
+		t.Errorf("%d records are left", len(got))
+	}
+	if r := verify(t, s.Dir(), storeAnchors(t, db)); !r.OK() {
+		t.Errorf("%+v", r)
+	}
+	fill(t, s, 600, 601)
+}
+
+func TestPruneKeepsWhatIsNotFlushed(t *testing.T) {
+	c := newClock()
+	_, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
+	f.cfg.Keep = time.Hour
+	fill(t, s, 0, 100)
+	c.advance(24 * time.Hour)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the store is away
+	if err := f.Prune(ctx); err == nil {
+		t.Error("no error")
+	}
+	checkIDs(t, s.Dir(), 100)
+}
+
+// The store has flushed more than there is: the folder was lost, or its end was cut
+// off while the node was down. It is said, and what comes from now on is counted.
+func TestEvidenceThatIsMissingIsTold(t *testing.T) {
+	for name, lose := range map[string]func(dir string){
+		"the folder": func(dir string) { os.RemoveAll(dir) },
+		"the last segments": func(dir string) {
+			all, _ := segments(dir)
+			for _, n := range all[2:] {
+				os.Remove(segmentPath(dir, n))
+			}
+		},
+		"the end": func(dir string) {
+			path := newest(t, dir)
+			lines := bytes.SplitAfter(content(t, path), []byte("\n"))
+			rewrite(t, path, bytes.Join(lines[:len(lines)-3], nil))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			db, s, f := openAll(t, dir)
+			fill(t, s, 0, 190)
+			flush(t, f)
+			before := usageOf(t, db)[0].Count
+			closeSpool(t, s)
+			lose(s.Dir())
+			if r := verify(t, filepath.Dir(s.Dir()), storeAnchors(t, db)); r.OK() {
+				t.Error("verify finds nothing")
+			}
+
+			var log output
+			s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now, c.Logger = time.Now, log.logger() })
+			f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+			t.Cleanup(f.stop)
+			fill(t, s, 500, 507)
+			flush(t, f)
+			fill(t, s, 507, 510)
+			flush(t, f)
+			var after int64
+			for _, row := range usageOf(t, db) {
+				after += row.Count
+			}
+			if after != before+10 {
+				t.Errorf("%d counted, want %d", after, before+10)
+			}
+			if !strings.Contains(log.String(), "missing in the spool") {
+				t.Errorf("log: %s", &log)
+			}
+			if got := storeRecords(t, db, store.RecordQuery{Class: store.ClassSystem, Action: "spool.evidence_missing"}); len(got) != 1 {
+				t.Errorf("%+v", got)
+			}
+			if r := verify(t, s.Dir(), Anchors{}); r.OK() {
+				t.Error("verify finds nothing later")
+			}
+		})
+	}
+}
+
+// Damage behind what was flushed is told once, and the rest is counted.
+func TestFolderPassesDamage(t *testing.T) {
+	dir := t.TempDir()
+	db, s, f := openAll(t, dir)
+	fill(t, s, 0, 100)
+	closeSpool(t, s)
+	text := readText(t, s.Dir())
+	text.segments[0][5] = bytes.Replace(text.segments[0][5], []byte("billing"), []byte("payroll"), 1)
+	text.write(t)
+	var log output
+	s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now = time.Now })
+	f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+	t.Cleanup(f.stop)
+	flush(t, f)
+	if rows := usageOf(t, db); len(rows) != 1 || rows[0].Client != "billing" || rows[0].Count != 99 {
+		t.Errorf("%+v", rows)
+	}
+	flush(t, f)
+	if got := storeRecords(t, db, store.RecordQuery{Class: store.ClassSystem}); len(got) != 1 || got[0].Action != "spool.spool_damaged" || strings.Count(log.String(), "is damaged") != 1 {
+		t.Errorf("%+v, log %s", got, &log)
+	}
+}
+
+// The folds run in the server: adding a record up costs little and allocates
+// nothing once its sum is known.
+func BenchmarkFold(b *testing.B) {
+	dir := b.TempDir()
+	s := spoolIn(b, dir)
+	fill(b, s, 0, 1)
+	line := bytes.SplitAfter(content(b, newest(b, dir)), []byte("\n"))[1]
+	line = line[:len(line)-1]
+	f := newFold("n1")
+	b.ReportAllocs()
+	for b.Loop() {
+		if !f.add(line) {
+			b.Fatal("not a record")
+		}
+	}
+}
