@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -44,6 +45,10 @@ type Config struct {
 	MaxStale registry.Duration `yaml:"max_stale"`
 	// Audit says how evidence is kept.
 	Audit Audit `yaml:"audit"`
+
+	// What a later version has is refused by name.
+	MTLS        config.Later `yaml:"mtls"`
+	AdminListen config.Later `yaml:"admin_listen"`
 
 	// What follows is not part of the file.
 
