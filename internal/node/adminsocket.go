@@ -10,25 +10,22 @@ import (
 	"github.com/symbolon/symbolon/internal/web"
 )
 
-// readApply is how long the longest request of administration, a declarative
-// file, may take to arrive. How long its answer takes is not bounded: hashing
-// imported secrets takes its time, and only the server's own user is there.
-const readApply = time.Minute
-
-// listenAdmin opens the socket of administration in the data directory.
-func (n *Node) listenAdmin(context.Context) (err error) {
+// openSocket opens the administration's socket in the data directory.
+func (n *Node) openSocket(context.Context) (err error) {
 	n.adminSocket, err = adminapi.Listen(SocketPath(n.cfg.DataDir))
 	return err
 }
 
-// adminServer answers on the administration's socket.
+// adminServer answers on the administration's socket. An operation may wait for
+// the store, and a stream of records has no end: its answers have no time limit,
+// since whoever is there may do everything anyway.
 func (n *Node) adminServer() *http.Server {
-	return &http.Server{
-		Handler:           adminapi.New(adminapi.Config{Admin: n.admin, Logger: n.cfg.Logger, Now: n.cfg.Now}),
-		ConnContext:       adminapi.PeerContext,
-		ReadHeaderTimeout: web.HeaderTimeout,
-		ReadTimeout:       readApply,
-		IdleTimeout:       web.IdleTimeout,
-		ErrorLog:          slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
+	s := &http.Server{
+		Handler:     adminapi.New(adminapi.Config{Admin: n.admin, Logger: n.cfg.Logger, Now: n.cfg.Now}),
+		ConnContext: adminapi.PeerContext,
+		ErrorLog:    slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug),
 	}
+	web.Limit(s)
+	s.WriteTimeout, s.ReadTimeout = 0, time.Minute
+	return s
 }
