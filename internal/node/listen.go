@@ -57,9 +57,7 @@ func (n *Node) serve(ctx context.Context) error {
 		n.cfg.Logger.Info("listening", "addr", socket.Addr().String())
 		go func() { failed <- public.Serve(socket) }()
 	}
-	if n.adminSocket != nil {
-		go func() { failed <- local.Serve(n.adminSocket) }()
-	}
+	go func() { failed <- local.Serve(n.adminSocket) }()
 
 	var err error
 	select {
