@@ -52,7 +52,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg}
 	for _, step := range []func(context.Context) error{
-		n.openDir, n.listenAdmin, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer, n.openSocket,
+		n.openDir, n.openSocket, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
