@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		f.Value.Set("25") // each check opens files and runs dozens of commits
+		f.Value.Set(propertyChecks) // each check opens files and runs dozens of commits
 	}
 	os.Exit(m.Run())
 }

@@ -98,8 +98,7 @@ func TestCorruptFile(t *testing.T) {
 	s := open(t, Config{DSN: "sqlite:" + path})
 	want := reads(t, s)
 	refused, read, checked, harmless := 0, 0, 0, 0
-	const seeds = 50
-	for seed := range uint64(seeds) {
+	for seed := range uint64(corruptSeeds) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
 		bad := bytes.Clone(good)
 		for range 1 + rnd.IntN(8) {
@@ -152,9 +151,9 @@ func TestCorruptFile(t *testing.T) {
 		})
 		s.Close()
 	}
-	t.Logf("of %d damaged files %d were refused, %d found by reading, %d by Check; %d harmless", seeds, refused, read, checked, harmless)
-	if refused < seeds/5 {
-		t.Errorf("only %d of %d were refused", refused, seeds)
+	t.Logf("of %d damaged files %d were refused, %d found by reading, %d by Check; %d harmless", corruptSeeds, refused, read, checked, harmless)
+	if refused < corruptSeeds/5 {
+		t.Errorf("only %d of %d were refused", refused, corruptSeeds)
 	}
 }
 

@@ -168,44 +168,48 @@ func (r *Reader) List(ctx context.Context, q Query) (page []Object, next string,
 	return page, next, nil
 }
 
-// statement builds the page's query. With attributes it walks the first one's
-// entries, which are in the order of ids, and not all objects of the kind.
+// statement builds the page's query. CROSS JOIN is SQLite's way to fix the
+// order of the loops.
 func (q *Query) statement(limit int) (string, []any) {
 	var w where
-	from, id := "objects o", "o.id"
-	if len(q.Attrs) > 0 {
-		// CROSS JOIN is SQLite's way to fix the order of the loops.
+	attrs, from, id := q.Attrs, "objects o", "o.id"
+	switch {
+	case utf8.RuneCountInString(q.Search) >= minSearch:
+		// Only what matches is looked at, and sorted without its documents.
+		from = "search s CROSS JOIN objects o ON o.rid = s.rowid"
+		w.add("s.text MATCH ", `"`+strings.ReplaceAll(q.Search, `"`, `""`)+`"`)
+		w.add("o.kind = ", q.Kind)
+	case len(attrs) > 0:
+		// The entries of an attribute are in the order of ids already.
 		from, id = "attrs a CROSS JOIN objects o ON o.kind = a.kind AND o.id = a.id", "a.id"
 		w.add("a.kind = ", q.Kind)
-		w.add("a.attr = ", q.Attrs[0].Name)
-		w.add("a.value = ", q.Attrs[0].Value)
-		for _, a := range q.Attrs[1:] {
-			w.terms = append(w.terms, fmt.Sprintf("EXISTS (SELECT 1 FROM attrs b WHERE b.kind = o.kind AND b.attr = %s AND b.value = %s AND b.id = o.id)",
-				w.bind(a.Name), w.bind(a.Value)))
-		}
-	} else {
+		w.add("a.attr = ", attrs[0].Name)
+		w.add("a.value = ", attrs[0].Value)
+		attrs = attrs[1:]
+	default:
 		w.add("o.kind = ", q.Kind)
 	}
 	w.add("o.deleted = ", bit(q.Deleted))
 	if q.After != "" {
 		w.add(id+" > ", q.After)
 	}
-	if q.Search != "" {
-		w.search(q.Search)
+	for _, a := range attrs {
+		w.terms = append(w.terms, fmt.Sprintf("EXISTS (SELECT 1 FROM attrs b WHERE b.kind = o.kind AND b.attr = %s AND b.value = %s AND b.id = o.id)",
+			w.bind(a.Name), w.bind(a.Value)))
 	}
-	return `SELECT o.kind, o.id, o.seq, o.version, o.deleted, o.keep, o.sum, o.doc FROM ` + from +
-		w.text() + ` ORDER BY ` + id + ` LIMIT ` + w.bind(limit), w.args
+	if q.Search != "" && utf8.RuneCountInString(q.Search) < minSearch {
+		w.like(q.Search)
+	}
+	return `SELECT ` + objectColumns + ` FROM objects WHERE rid IN (SELECT o.rid FROM ` + from + w.text() +
+		` ORDER BY ` + id + ` LIMIT ` + w.bind(limit) + `) ORDER BY id`, w.args
 }
 
-// search adds the condition on id and name. The index holds sequences of three
-// characters; shorter texts are looked for in each name.
-func (w *where) search(text string) {
-	if utf8.RuneCountInString(text) >= 3 {
-		w.terms = append(w.terms, "o.rid IN (SELECT rowid FROM search WHERE search MATCH "+
-			w.bind(`"`+strings.ReplaceAll(text, `"`, `""`)+`"`)+")")
-		return
-	}
-	like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+// minSearch is the number of characters in an entry of the search index.
+// Shorter texts are looked for in each name.
+const minSearch = 3
+
+func (w *where) like(text string) {
+	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 	w.terms = append(w.terms, fmt.Sprintf(`EXISTS (SELECT 1 FROM attrs n WHERE n.kind = o.kind AND n.id = o.id AND n.attr = '`+AttrName+`'
-		AND (n.value LIKE %s ESCAPE '\' OR n.id LIKE %s ESCAPE '\'))`, w.bind(like), w.bind(like)))
+		AND (n.value LIKE %s ESCAPE '\' OR n.id LIKE %s ESCAPE '\'))`, w.bind(pattern), w.bind(pattern)))
 }

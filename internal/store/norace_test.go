@@ -1,0 +1,8 @@
+//go:build !race
+
+package store
+
+const (
+	propertyChecks = "25"
+	corruptSeeds   = 50
+)
