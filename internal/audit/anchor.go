@@ -177,7 +177,7 @@ func (s *Spool) rollOld(before time.Time) error {
 func (s *Spool) flushes(to store.SpoolPosition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flushed = to
+	s.flushed = Position{Segment: to.Segment, Offset: to.Offset}
 }
 
 // isCut reports whether the store knows of more than there was when this process
@@ -186,10 +186,8 @@ func (s *Spool) flushes(to store.SpoolPosition) {
 func (s *Spool) isCut(at store.SpoolPosition) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	beyond := func(b store.SpoolPosition) bool {
-		return at.Segment > b.Segment || at.Segment == b.Segment && at.Offset > b.Offset
-	}
-	return beyond(store.SpoolPosition{Segment: s.opened.Segment, Offset: s.opened.Offset}) && beyond(s.flushed)
+	stored := Position{Segment: at.Segment, Offset: at.Offset}
+	return s.opened.before(stored) && s.flushed.before(stored)
 }
 
 // skipPast begins a segment with a number above the given one, whose header tells

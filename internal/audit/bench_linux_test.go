@@ -84,3 +84,48 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkFold reads a record of this process and adds it up: that runs in the
+// server too.
+func BenchmarkFold(b *testing.B) {
+	s := spoolIn(b, b.TempDir(), func(c *SpoolConfig) { c.SegmentBytes = defaultSegment })
+	fill(b, s, 0, 10000)
+	f := NewFolder(FolderConfig{Spool: s})
+	s.opened = Position{}
+	besideSignatures(b, func() {
+		if f.walk == nil {
+			f.walk = f.walkFrom(Position{})
+		}
+		line, err := f.walk.next()
+		if isEOF(err) {
+			f.restart()
+		} else if err != nil || !f.fold.add(line) {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkOpen opens a spool whose segment of the default size is full.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	cfg := SpoolConfig{Dir: dir, Node: "n1"}
+	s, err := OpenSpool(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := typical()
+	r.Time = s.cfg.Now()
+	for s.Position().Offset < defaultSegment-MaxRecord {
+		if err := s.Append(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	closeSpool(b, s)
+	for b.Loop() {
+		s, err := OpenSpool(cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		closeSpool(b, s)
+	}
+}

@@ -116,7 +116,7 @@ func (f *Folder) Flush(ctx context.Context) error {
 		if err := f.start(ctx); err != nil {
 			return err
 		}
-		if at := f.walk.pos; at.Segment > end.Segment || at.Segment == end.Segment && at.Offset >= end.Offset {
+		if !f.walk.pos.before(end) {
 			return nil
 		}
 		if err := f.flushBatch(ctx); err != nil {
@@ -160,9 +160,7 @@ func (f *Folder) walkFrom(from Position) *walk {
 	spool := f.cfg.Spool
 	w := walkFrom(spool.cfg.Dir, from)
 	w.limit = spool.Position
-	w.trust = func() bool {
-		return w.pos.Segment > spool.opened.Segment || w.pos.Segment == spool.opened.Segment && w.pos.Offset >= spool.opened.Offset
-	}
+	w.trust = func() bool { return !w.pos.before(spool.opened) }
 	return w
 }
 

@@ -413,7 +413,7 @@ func TestEvidenceThatIsMissingIsTold(t *testing.T) {
 // Damage behind what was flushed is told once, and the rest is counted.
 func TestFolderPassesDamage(t *testing.T) {
 	dir := t.TempDir()
-	db, s, f := openAll(t, dir)
+	db, s, _ := openAll(t, dir)
 	fill(t, s, 0, 100)
 	closeSpool(t, s)
 	text := readText(t, s.Dir())
@@ -421,7 +421,7 @@ func TestFolderPassesDamage(t *testing.T) {
 	text.write(t)
 	var log output
 	s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now = time.Now })
-	f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+	f := NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
 	t.Cleanup(f.stop)
 	flush(t, f)
 	if rows := usageOf(t, db); len(rows) != 1 || rows[0].Client != "billing" || rows[0].Count != 99 {
@@ -430,22 +430,5 @@ func TestFolderPassesDamage(t *testing.T) {
 	flush(t, f)
 	if got := storeRecords(t, db, store.RecordQuery{Class: store.ClassSystem}); len(got) != 1 || got[0].Action != "spool.spool_damaged" || strings.Count(log.String(), "is damaged") != 1 {
 		t.Errorf("%+v, log %s", got, &log)
-	}
-}
-
-// The folds run in the server: adding a record up costs little and allocates
-// nothing once its sum is known.
-func BenchmarkFold(b *testing.B) {
-	dir := b.TempDir()
-	s := spoolIn(b, dir)
-	fill(b, s, 0, 1)
-	line := bytes.SplitAfter(content(b, newest(b, dir)), []byte("\n"))[1]
-	line = line[:len(line)-1]
-	f := newFold("n1")
-	b.ReportAllocs()
-	for b.Loop() {
-		if !f.add(line) {
-			b.Fatal("not a record")
-		}
 	}
 }

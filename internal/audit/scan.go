@@ -124,7 +124,7 @@ func (s *Spool) wait(ctx context.Context, at Position) error {
 	head, written, closed := s.head, s.written, s.closed
 	s.mu.Unlock()
 	switch {
-	case head.Segment > at.Segment || head.Segment == at.Segment && head.Offset > at.Offset:
+	case at.before(head):
 		return nil
 	case closed:
 		return ErrClosed

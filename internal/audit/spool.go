@@ -8,8 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/symbolon/symbolon/internal/store"
 )
 
 // What to do when there is no room for another record.
@@ -60,13 +58,13 @@ type Spool struct {
 	opened Position // where this process began to append
 
 	mu       sync.Mutex
-	cur      *segment            // nil: there is none yet, for want of space
-	head     Position            // end of the newest line
-	oldest   int64               // the oldest segment that is kept
-	damage   *Damage             // to be told by the next header
-	flushed  store.SpoolPosition // up to where this process has flushed to the store
-	skipTo   int64               // the next segment has at least this number
-	roll     bool                // the next record begins a new segment
+	cur      *segment // nil: there is none yet, for want of space
+	head     Position // end of the newest line
+	oldest   int64    // the oldest segment that is kept
+	damage   *Damage  // to be told by the next header
+	flushed  Position // up to where this process has flushed to the store
+	skipTo   int64    // the next segment has at least this number
+	roll     bool     // the next record begins a new segment
 	spares   []*os.File
 	finished []closedSegment // to be cut to size and synced
 	renamed  bool            // a segment got its name: the folder is to be synced

@@ -44,7 +44,8 @@ type walk struct {
 
 	f      *os.File
 	lines  lines
-	start  int64 // of the line that is looked at
+	end    Position // what limit said last: it is asked again only there
+	start  int64    // of the line that is looked at
 	pos    Position
 	linked bool // pos.Hash is the hash of the line before pos
 	torn   bool // the newest segment ends in a part of a line
@@ -87,14 +88,21 @@ func (w *walk) next() ([]byte, error) {
 func (w *walk) read() ([]byte, error) {
 	w.lines.limit, w.start = 0, w.pos.Offset
 	if w.limit != nil {
-		switch end := w.limit(); {
-		case w.pos.Segment > end.Segment, w.pos.Segment == end.Segment && w.pos.Offset >= end.Offset:
-			return nil, errAtEnd
-		case w.pos.Segment == end.Segment:
-			w.lines.limit = end.Offset
+		if !w.pos.before(w.end) {
+			if w.end = w.limit(); !w.pos.before(w.end) {
+				return nil, errAtEnd
+			}
+		}
+		if w.pos.Segment == w.end.Segment {
+			w.lines.limit = w.end.Offset
 		}
 	}
 	return w.lines.next()
+}
+
+// before reports whether p is an earlier place than q.
+func (p Position) before(q Position) bool {
+	return p.Segment < q.Segment || p.Segment == q.Segment && p.Offset < q.Offset
 }
 
 // open opens the segment of pos, or the first there is behind it.
