@@ -29,14 +29,21 @@ func ReadBody(r *http.Request, limit int, buf []byte) ([]byte, error) {
 		room := buf[len(buf):min(cap(buf), limit+1)]
 		n, err := r.Body.Read(room)
 		buf = buf[:len(buf)+n]
-		var over *http.MaxBytesError
 		switch {
-		case len(buf) > limit || errors.As(err, &over):
+		case len(buf) > limit:
 			return nil, errBodyTooLarge
 		case err == io.EOF:
 			return buf, nil
 		case err != nil:
-			return nil, errBodyBroken.WithCause(err)
+			return nil, broken(err)
 		}
 	}
+}
+
+// broken tells a body that Wrap's bound cut off from one that broke off.
+func broken(err error) error {
+	if over := new(http.MaxBytesError); errors.As(err, &over) {
+		return errBodyTooLarge
+	}
+	return errBodyBroken.WithCause(err)
 }

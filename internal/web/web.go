@@ -168,9 +168,23 @@ func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 		return errBodyTooLarge
 	}
 	if r.ContentLength < 0 {
+		// RFC 9112 §6.1: after a message with both a length and a transfer coding
+		// the connection MUST be closed: what follows may be another reader's
+		// idea of a body. net/http has dropped the length by now, so it is closed
+		// after every message with a transfer coding; clients that know what they
+		// send have none.
+		if r.ProtoMajor == 1 {
+			x.Header()["Connection"] = []string{"close"}
+		}
 		r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, s.MaxBody)
 	}
-	return s.handle(x, r)
+	if err = s.handle(x, r); err != nil {
+		// A handler that reads by other means than ReadBody gives net/http's own.
+		if over := new(http.MaxBytesError); errors.As(err, &over) {
+			return errBodyTooLarge
+		}
+	}
+	return err
 }
 
 // errBegun is logged when a handler returns an error too late for an answer.

@@ -187,6 +187,32 @@ func TestBodiesAreBounded(t *testing.T) {
 	}
 }
 
+// TestWrapHoldsItsLimit for handlers that read the body by other means.
+func TestWrapHoldsItsLimit(t *testing.T) {
+	var read int
+	h := Wrap(Config{MaxBody: 5}, func(w http.ResponseWriter, r *http.Request) error {
+		body, err := io.ReadAll(r.Body)
+		read = len(body)
+		return err
+	})
+	for _, c := range []struct {
+		body       io.Reader
+		read, code int
+	}{
+		{strings.NewReader("12345"), 5, 200},
+		{strings.NewReader("123456"), 0, 413},                 // refused by its head
+		{io.MultiReader(strings.NewReader("12345")), 5, 200},  // of unknown length
+		{io.MultiReader(strings.NewReader("123456")), 5, 413}, // refused where it goes on
+	} {
+		read = 0
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/", c.body))
+		if read != c.read || w.Code != c.code {
+			t.Errorf("%d octets read, answer %d; want %d, %d", read, w.Code, c.read, c.code)
+		}
+	}
+}
+
 func TestReadBodyHoldsItsOwnLimit(t *testing.T) {
 	r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader("123456")))
 	if _, err := ReadBody(r, 5, make([]byte, 0, 64)); !errors.Is(err, errBodyTooLarge) {
