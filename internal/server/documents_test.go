@@ -266,3 +266,24 @@ func TestRFC6749_4_1_2_1_AuthorizeNeverRedirects(t *testing.T) {
 		refusal{status: 400, code: "unsupported_response_type", description: errAuthorize.Description}.check(t, w)
 	}
 }
+
+// TestNothingIsTakenFromTheRequest (SECURITY-MODEL rows 39 and 62): documents
+// and tokens say what is configured, whatever host a header claims, so no cache
+// and no verifier can be given another issuer.
+func TestNothingIsTakenFromTheRequest(t *testing.T) {
+	f := newFixture(t)
+	forged := []string{
+		"X-Forwarded-Host", "evil.example.com", "X-Forwarded-Proto", "http", "X-Forwarded-Prefix", "/evil", "Forwarded", "host=evil.example.com;proto=http",
+		"X-Original-Url", "/partners/token", "X-Rewrite-Url", "/partners/token", "X-Http-Method-Override", "GET",
+	}
+	for _, path := range []string{"/jwks", "/.well-known/oauth-authorization-server"} {
+		plain, other := f.get(base+path), f.get(base+path, forged...)
+		if plain.Code != 200 || plain.Body.String() != other.Body.String() || other.Header().Get("Vary") != "" {
+			t.Errorf("%s: %d %s", path, other.Code, other.Body)
+		}
+	}
+	_, claims, _ := f.token(f.ask("POST", base+"/token", grant, append(forged, "Authorization", basicAuth("billing", secret1))...))
+	if claims.Issuer != base {
+		t.Errorf("iss %s", claims.Issuer)
+	}
+}

@@ -217,3 +217,14 @@ func TestASlowHashIsComputedOncePerRequest(t *testing.T) {
 		t.Error("hashed again")
 	}
 }
+
+// TestNamesHaveOneSpelling (SECURITY-MODEL row 52): an id in another spelling is
+// another id, so nothing that counts by it can be passed by.
+func TestNamesHaveOneSpelling(t *testing.T) {
+	f := newFixture(t)
+	for _, id := range []string{"Billing", "BILLING", "billing ", " billing", "billing.", "bill%69ng", "b\u0131lling", "billing\u200b", "\uff42illing"} {
+		refusedBasic.check(t, f.ask("POST", base+"/token", grant, "Authorization", basicAuth(id, secret1)))
+	}
+	// The form encoding is not a spelling of the id.
+	f.token(f.ask("POST", base+"/token", grant, "Authorization", basic("bill%69ng:"+secret1)))
+}

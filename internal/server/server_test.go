@@ -59,16 +59,33 @@ var start = time.Date(2026, 11, 20, 12, 0, 0, 123456000, time.UTC)
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
+	return newFixtureOn(t, "sqlite:"+filepath.Join(t.TempDir(), "symbolon.db"))
+}
+
+// newFixtureOn is newFixture on a store of either kind.
+func newFixtureOn(t testing.TB, dsn string) *fixture {
+	t.Helper()
 	dir := t.TempDir()
 	f := &fixture{t: t, dir: filepath.Join(dir, "spool"), clock: start, steps: map[string]int{}}
-	logger := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	level := slog.LevelDebug
+	if _, ok := t.(*testing.B); ok {
+		level = slog.LevelInfo // as it is in use
+	}
+	logger := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: level}))
 	var err error
-	if f.store, err = store.Open(t.Context(), store.Config{DSN: "sqlite:" + filepath.Join(dir, "symbolon.db"), Now: f.now}); err != nil {
+	if f.store, err = store.Open(t.Context(), store.Config{DSN: dsn, Now: f.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.store.Close() })
 	f.seed()
-	if f.replica, err = replica.Open(t.Context(), replica.Config{Store: f.store, BaseURL: base, Now: f.now}); err != nil {
+	var local *store.Local
+	if f.store.Reader() == nil {
+		if local, err = store.OpenLocal(t.Context(), filepath.Join(dir, "replica.db"), store.LocalConfig{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { local.Close() })
+	}
+	if f.replica, err = replica.Open(t.Context(), replica.Config{Store: f.store, Local: local, BaseURL: base, MaxStale: time.Hour, Now: f.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.replica.Close() })

@@ -16,6 +16,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/pgtest"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -345,8 +346,10 @@ func TestNoTokenOutlivesItsKey(t *testing.T) {
 	if answer.ExpiresIn != 90 || time.Unix(claims.Expiry, 0).After(ending.Deletes) {
 		t.Errorf("expires in %d, the key is deleted in 90", answer.ExpiresIn)
 	}
-	f.advance(90 * time.Second)
 	unavailable := refusedBy(errNoSigner, "Retry-After", "5")
+	f.advance(89*time.Second + 900*time.Millisecond) // its last second: no whole one is left
+	unavailable.check(t, f.post("billing", grant))
+	f.advance(time.Second)
 	unavailable.check(t, f.post("billing", grant))
 
 	revoked := *key
@@ -367,4 +370,23 @@ func TestAnotherMasterKeySignsNothing(t *testing.T) {
 	if last.Outcome != "error" || !strings.Contains(last.Reason, "master key") {
 		t.Errorf("record %+v", last)
 	}
+}
+
+// TestAStaleNodeAnswersNothing: past max_stale without its store a node refuses
+// by its status, tokens and documents alike.
+func TestAStaleNodeAnswersNothing(t *testing.T) {
+	f := newFixtureOn(t, pgtest.Database(t))
+	f.token(f.post("billing", grant))
+	f.advance(time.Hour)
+	f.token(f.post("billing", grant))
+	f.advance(time.Second)
+	want := refusedBy(errStale, "Retry-After", "5")
+	want.check(t, f.post("billing", grant))
+	want.check(t, f.post("nobody", grant))
+	want.check(t, f.get(base+"/jwks"))
+	want.check(t, f.get(base+"/.well-known/openid-configuration"))
+	if err := f.replica.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.token(f.post("billing", grant))
 }
