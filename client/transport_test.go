@@ -211,8 +211,8 @@ func TestAnAPIThatRefusesEveryToken(t *testing.T) {
 			t.Errorf("%d calls for one", n.Load())
 		}
 	}
-	if s.requests.Load() != 2 {
-		t.Errorf("%d token requests", s.requests.Load())
+	if s.requests.Load() != 2 || n.Load() != 21 {
+		t.Errorf("%d token requests, %d calls for twenty", s.requests.Load(), n.Load())
 	}
 }
 

@@ -335,12 +335,9 @@ var badKeys = map[string]func(*issuer) http.HandlerFunc{
 			w.Write(i.set())
 		}
 	},
-	"redirect": func(i *issuer) http.HandlerFunc {
-		return http.RedirectHandler("http://evil.localhost/jwks", http.StatusFound).ServeHTTP
-	},
-	"redirect here": func(i *issuer) http.HandlerFunc {
-		return http.RedirectHandler("/other", http.StatusTemporaryRedirect).ServeHTTP
-	},
+	// Where a redirect leads there is a good set: it must not be read.
+	"redirect elsewhere": func(i *issuer) http.HandlerFunc { return redirect(i, "http://evil.localhost/jwks?there") },
+	"redirect here":      func(i *issuer) http.HandlerFunc { return redirect(i, "/jwks?there") },
 	"slow": func(*issuer) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	},
@@ -357,6 +354,17 @@ var badKeys = map[string]func(*issuer) http.HandlerFunc{
 			}
 		}
 	},
+}
+
+func redirect(i *issuer, to string) http.HandlerFunc {
+	set := i.set()
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery == "there" {
+			w.Write(set)
+			return
+		}
+		http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+	}
 }
 
 func text(s string) http.HandlerFunc {
@@ -421,6 +429,23 @@ func TestUnusableKeysAreLeftOut(t *testing.T) {
 	}
 	if _, err := check(a, sign(t, other, i.claims(time.Now()).AppendJSON(nil))); !sameError(err, errKey) {
 		t.Errorf("a token without kid: %v", err)
+	}
+}
+
+// TestATokenWithoutKidCausesNoFetch: no fetch could find its key.
+func TestATokenWithoutKidCausesNoFetch(t *testing.T) {
+	i := newIssuer(t)
+	clock := newClock()
+	cfg := i.config()
+	cfg.Now = clock.Now
+	a := newAPI(t, cfg)
+	if err := a.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(time.Minute)
+	token := sign(t, freshSigner(t, ""), i.claims(clock.Now()).AppendJSON(nil))
+	if _, err := check(a, token); !sameError(err, errKey) || i.keyRequests.Load() != 1 {
+		t.Errorf("%v, %d fetches", err, i.keyRequests.Load())
 	}
 }
 
