@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/web"
 )
@@ -65,6 +66,10 @@ func (s *Server) issue(c *call) error {
 	}
 	c.out = claims.AppendJSON(c.out[:0])
 	token, err := signer.Sign(c.out)
+	if errors.Is(err, jose.ErrTooLong) {
+		// Trying again would not help: an operator has to.
+		return fmt.Errorf("the token would be longer than %d octets: shorten the claims of client %s or its access to the API: %w", symbolon.MaxToken, claims.ClientID, err)
+	}
 	if err != nil {
 		return errNoSigner.WithCause(fmt.Errorf("sign with key %s: %w", key.ID, err))
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -389,4 +390,18 @@ func TestAStaleNodeAnswersNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.token(f.post("billing", grant))
+}
+
+// TestAnOverlongTokenIsTheOperatorsFault: no library takes one, so none leaves,
+// and the log says which client's claims to shorten.
+func TestAnOverlongTokenIsTheOperatorsFault(t *testing.T) {
+	f := newFixture(t)
+	f.apply(with(billing(), func(c *registry.Client) {
+		c.Claims["long"] = json.RawMessage(`"` + strings.Repeat("x", symbolon.MaxToken) + `"`)
+	}))
+	w := f.post("billing", grant)
+	refusal{status: 500, code: "server_error", description: symbolon.AsError(io.EOF).Description}.check(t, w)
+	if !strings.Contains(f.log.String(), "claims of client billing") || f.records()[0].Outcome != "error" {
+		t.Errorf("log:\n%s", &f.log)
+	}
 }
