@@ -1,0 +1,273 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symbolon/symbolon/internal/admin"
+)
+
+func newClientCmd(a *app) *cobra.Command {
+	k := kind[admin.Client]{
+		app: a, word: "client", path: "/clients", example: "billing",
+		columns: []string{"ID", "NAME", "STATE", "OWNER", "ACCESS", "SECRETS", "SET"},
+		cells: func(c admin.Client) []string {
+			return []string{c.ID, c.Name, c.State, c.Owner, strings.Join(slices.Sorted(maps.Keys(c.Access)), " "), fmt.Sprint(len(c.Secrets)), c.ManagedBy}
+		},
+		fields: printClient,
+	}
+	update := &cobra.Command{
+		Use:   "update CLIENT-ID",
+		Short: "Change a client",
+		Long: `update changes what its options name, and leaves the rest alone. Access is set as
+a whole here; grant and ungrant change it one by one.`,
+		Example: "  symbolon client update billing --name \"Nightly billing\" --label team=finance\n  symbolon client update billing --auth client_secret_basic",
+	}
+	m := &members{}
+	clientFlags(update, m)
+	k.write(update, m)
+	return group("client", "Clients: programs that ask for tokens",
+		"A client is a program that may ask for tokens: its credentials, and what it may\nask for.",
+		"  symbolon client create billing --access orders=orders:read\n  symbolon client list --label team=finance",
+		createClientCmd(k),
+		k.list(map[string]string{
+			"owner": "id of the operator who owns it", "state": "active, disabled or pending", "label": "a label, as team=finance",
+			"api": "id of an API that it has access to", "issuer": "id of an issuer where it may authenticate", "managed-by": "set of the declarative file that owns it",
+		}),
+		k.show(), update,
+		k.delete("Its tokens are refused from then on."),
+		stateCmd(k, "enable", "Let a client authenticate again",
+			"enable lets a client authenticate again. Tokens from before it was disabled stay\nrefused; it gets new ones."),
+		stateCmd(k, "disable", "Stop a client",
+			"disable stops a client: it gets no more tokens, and those that it has are refused\nby everybody who follows the revocation set. No declarative file enables it again."),
+		grantCmd(k), ungrantCmd(k), newSecretCmd(k))
+}
+
+func clientFlags(cmd *cobra.Command, m *members) {
+	m.text(cmd, "name", "name", "name for people")
+	m.text(cmd, "owner", "owner", "id of the operator who owns it")
+	m.parsed(cmd, "label", "labels", "a label, as team=finance; repeat for more", func(list []string) (any, error) { return parsePairs("label", list) })
+	m.list(cmd, "issuer", "issuers", "id of an issuer where it may authenticate (default \"default\"); repeat for more")
+	m.list(cmd, "auth", "auth", "allow only this method of authentication: client_secret_basic or client_secret_post")
+	m.parsed(cmd, "access", "access", "access to an API, as API or API=SCOPE,SCOPE; repeat for more", parseAccess)
+	m.list(cmd, "default-api", "default_api", "id of the API that is meant when a request names none; one per issuer")
+	m.parsed(cmd, "claim", "claims", "a fixed extra claim, as NAME=JSON", parseClaims)
+}
+
+func parseAccess(list []string) (any, error) {
+	out := map[string][]string{}
+	for _, one := range list {
+		api, scopes, _ := strings.Cut(one, "=")
+		if api == "" {
+			return nil, usagef("--access %q is not of the form API or API=SCOPE,SCOPE", one)
+		}
+		out[api] = append(out[api], splitList(scopes)...)
+	}
+	return out, nil
+}
+
+// splitList reads "a,b" and "a b".
+func splitList(text string) []string {
+	out := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+	if out == nil {
+		return []string{}
+	}
+	return out
+}
+
+func parseClaims(list []string) (any, error) {
+	texts, err := parsePairs("claim", list)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]json.RawMessage{}
+	for name, text := range texts {
+		if !json.Valid([]byte(text)) {
+			return nil, usagef("--claim %s: its value is not JSON; a text stands in double quotes: %s='\"…\"'", name, name)
+		}
+		out[name] = json.RawMessage(text)
+	}
+	return out, nil
+}
+
+// madeClient is the answer to a creation. Its secret is shown this once.
+type madeClient struct {
+	Client admin.Client `json:"client"`
+	Secret *madeSecret  `json:"secret"`
+}
+
+type madeSecret struct {
+	ID    string `json:"id"`
+	Value string `json:"value,omitempty"`
+}
+
+func createClientCmd(k kind[admin.Client]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "create [CLIENT-ID]",
+		Short: "Create a client, and a secret for it",
+		Long: `create makes a client. The server makes its secret and shows it this once; an
+existing one comes from the environment or a file, never from the command line.`,
+		Example: "  symbolon client create billing --name \"Nightly billing\" --access orders=orders:read\n  symbolon client create old-job --secret-env OLD_SECRET",
+		Args:    atMost("CLIENT-ID"),
+	}
+	m := &members{}
+	clientFlags(cmd, m)
+	secret, expires := k.secretFlags(cmd), cmd.Flags().String("expires", "", "when the secret expires: 2027-01-01, or 90d")
+	none := cmd.Flags().Bool("no-secret", false, "make a client that cannot authenticate yet")
+	p := k.objects(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		body, err := m.read(cmd)
+		if err != nil {
+			return err
+		}
+		if len(args) > 0 {
+			body["id"] = args[0]
+		}
+		if *none {
+			body["no_secret"] = true
+		} else if body["secret"], err = secret.body("", *expires); err != nil {
+			return err
+		}
+		var made madeClient
+		if err := p.call(cmd.Context(), http.MethodPost, k.path, body, &made); err != nil {
+			return err
+		}
+		return p.show(made, func(w io.Writer) {
+			printClient(w, made.Client)
+			if made.Secret != nil {
+				p.printSecret(w, made.Secret.ID, made.Secret.Value)
+			}
+		})
+	}
+	return cmd
+}
+
+func stateCmd(k kind[admin.Client], verb, short, long string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: verb + " CLIENT-ID", Short: short, Long: long,
+		Example: "  symbolon client " + verb + " billing",
+		Args:    exactArgs("CLIENT-ID"),
+	}
+	p := k.objects(cmd)
+	cmd.ValidArgsFunction = k.complete(p)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var c admin.Client
+		if err := p.call(cmd.Context(), http.MethodPost, k.path+at(args[0], verb), nil, &c); err != nil {
+			return err
+		}
+		return p.show(c, func(w io.Writer) { fmt.Fprintf(w, "client %s is %s\n", c.ID, c.State) })
+	}
+	return cmd
+}
+
+func grantCmd(k kind[admin.Client]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "grant CLIENT-ID API-ID [SCOPE…]",
+		Short:   "Let a client ask for scopes of an API",
+		Long:    "grant adds scopes of an API to what a client may ask for.",
+		Example: "  symbolon client grant billing orders orders:read orders:write",
+		Args:    atLeast("CLIENT-ID", "API-ID"),
+	}
+	p := k.objects(cmd)
+	cmd.ValidArgsFunction = k.complete(p)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var c admin.Client
+		body := map[string]any{"scopes": args[2:]}
+		if err := p.call(cmd.Context(), http.MethodPut, k.path+at(args[0], "access", args[1]), body, &c); err != nil {
+			return err
+		}
+		return p.show(c, func(w io.Writer) { printAccess(w, c) })
+	}
+	return cmd
+}
+
+func ungrantCmd(k kind[admin.Client]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ungrant CLIENT-ID API-ID [SCOPE…]",
+		Short: "Take scopes of an API, or all access to it, from a client",
+		Long: `ungrant removes scopes of an API from what a client may ask for; without scopes,
+all access to the API. The tokens that the client has for it are refused.`,
+		Example: "  symbolon client ungrant billing orders orders:write\n  symbolon client ungrant billing orders",
+		Args:    atLeast("CLIENT-ID", "API-ID"),
+	}
+	p := k.objects(cmd)
+	cmd.ValidArgsFunction = k.complete(p)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var c admin.Client
+		path := k.path + at(args[0], "access", args[1])
+		if len(args) > 2 {
+			path += "?" + url.Values{"scope": args[2:]}.Encode()
+		}
+		if err := p.call(cmd.Context(), http.MethodDelete, path, nil, &c); err != nil {
+			return err
+		}
+		return p.show(c, func(w io.Writer) { printAccess(w, c) })
+	}
+	return cmd
+}
+
+// atLeast demands these arguments; more may follow.
+func atLeast(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= len(names) {
+			return nil
+		}
+		return usagef("%s takes %s; see %s --help", cmd.CommandPath(), strings.Join(names, " "), cmd.CommandPath())
+	}
+}
+
+func printClient(w io.Writer, c admin.Client) {
+	field(w, "client", c.ID)
+	field(w, "name", c.Name)
+	state := c.State
+	if c.StateBy != "" {
+		state += " by " + c.StateBy
+	}
+	field(w, "state", state)
+	field(w, "owner", c.Owner)
+	field(w, "labels", pairs(c.Labels))
+	field(w, "issuers", strings.Join(c.Issuers, " "))
+	field(w, "auth", strings.Join(c.Auth, " "))
+	printAccess(w, c)
+	for _, name := range slices.Sorted(maps.Keys(c.Claims)) {
+		field(w, "claim "+name, string(c.Claims[name]))
+	}
+	field(w, "set", c.ManagedBy)
+	field(w, "created", moment(c.Created))
+	field(w, "updated", moment(c.Updated))
+	for _, s := range c.Secrets {
+		field(w, "secret "+s.ID, secretWords(s))
+	}
+}
+
+func printAccess(w io.Writer, c admin.Client) {
+	for _, api := range slices.Sorted(maps.Keys(c.Access)) {
+		text := strings.Join(c.Access[api], " ")
+		if slices.Contains(c.DefaultAPI, api) {
+			text += " (default API)"
+		}
+		field(w, "access "+api, strings.TrimSpace(text))
+	}
+	if len(c.Access) == 0 {
+		field(w, "access", "none")
+	}
+}
+
+func secretWords(s admin.SecretInfo) string {
+	words := "created " + moment(s.Created)
+	if !s.Expires.IsZero() {
+		words += ", expires " + moment(s.Expires)
+	}
+	if s.LastUsed.IsZero() {
+		return words + ", never used"
+	}
+	return words + ", last used " + moment(s.LastUsed)
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+)
+
+// printJSON writes one document to stdout.
+func (a *app) printJSON(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// show prints v as JSON where that was asked for, else as text says.
+func (p *place) show(v any, text func(w io.Writer)) error {
+	if p.json {
+		return p.printJSON(v)
+	}
+	w := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
+	text(w)
+	return w.Flush()
+}
+
+// row writes one line of a table.
+func row(w io.Writer, cells ...string) {
+	for i, c := range cells {
+		cells[i] = cmp.Or(printable(c), "-")
+	}
+	fmt.Fprintln(w, strings.Join(cells, "\t"))
+}
+
+// printable quotes what could move a terminal's cursor: names and labels are
+// other people's text.
+func printable(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// field writes one line of a single object.
+func field(w io.Writer, name, value string) { row(w, name, value) }
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// pairs writes a map as "k=v k=v", sorted.
+func pairs(m map[string]string) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		out = append(out, k+"="+m[k])
+	}
+	return strings.Join(out, " ")
+}
+
+// parsePairs reads k=v flags.
+func parsePairs(flag string, list []string) (map[string]string, error) {
+	out := make(map[string]string, len(list))
+	for _, one := range list {
+		k, v, ok := strings.Cut(one, "=")
+		if !ok || k == "" {
+			return nil, usagef("--%s %q is not of the form NAME=VALUE", flag, one)
+		}
+		if _, twice := out[k]; twice {
+			return nil, usagef("--%s names %q twice", flag, k)
+		}
+		out[k] = v
+	}
+	return out, nil
+}
+
+// parseWhen reads a date, a time, or a duration from now such as "90d".
+func (a *app) parseWhen(flag, text string, duration func(string) (time.Duration, error)) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	if d, err := duration(text); err == nil {
+		return a.now().UTC().Add(d), nil
+	}
+	return time.Time{}, usagef("--%s %q is no time; write 2027-01-01, 2027-01-01T12:00:00Z, or 90d", flag, text)
+}
+
+// confirmation is asked of commands that cannot be taken back.
+type confirmation struct {
+	*app
+	yes bool
+}
+
+func (a *app) confirms(cmd *cobra.Command) *confirmation {
+	c := &confirmation{app: a}
+	cmd.Flags().BoolVar(&c.yes, "yes", false, "do not ask")
+	return c
+}
+
+// ask goes on with --yes, or when the id was typed on a terminal. what says
+// what will happen, as "deletes the client billing".
+func (c *confirmation) ask(what, id string) error {
+	if c.yes {
+		return nil
+	}
+	if !terminal(c.stdin) {
+		return usagef("this %s, and cannot be taken back; repeat it with --yes", what)
+	}
+	fmt.Fprintf(c.stderr, "This %s, and cannot be taken back. Type %s to go on: ", what, printable(id))
+	line, err := bufio.NewReader(io.LimitReader(c.stdin, 1<<10)).ReadString('\n')
+	if strings.TrimSpace(line) != id || err != nil && err != io.EOF {
+		return fmt.Errorf("not confirmed, nothing was changed; type %s, or use --yes", printable(id))
+	}
+	return nil
+}
+
+// terminal reports whether somebody can be asked.
+func terminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+// group is a command that only holds others.
+func group(use, short, long, example string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Example: example,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("%s has no command %q; %s --help lists them", cmd.CommandPath(), args[0], cmd.CommandPath())
+			}
+			return cmd.Help()
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}

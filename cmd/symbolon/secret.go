@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// body is the secret of a request.
+func (s *secretInput) body(id, expires string) (map[string]any, error) {
+	value, err := s.value()
+	if err != nil {
+		return nil, err
+	}
+	at, err := s.parseWhen("expires", expires, func(text string) (time.Duration, error) {
+		d, err := registry.ParseDuration(text)
+		return d.Std(), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	body := map[string]any{}
+	for name, text := range map[string]string{"id": id, "value": value, "hash": s.hash} {
+		if text != "" {
+			body[name] = text
+		}
+	}
+	if !at.IsZero() {
+		body["expires"] = at
+	}
+	return body, nil
+}
+
+// printSecret prints a secret that the server made, this once.
+func (p *place) printSecret(w io.Writer, id, value string) {
+	if value == "" {
+		return
+	}
+	fmt.Fprintf(w, "secret\t%s\n", value)
+	fmt.Fprintf(p.stderr, "symbolon: keep the secret %s now; nobody can show it again\n", id)
+}
+
+func newSecretCmd(k kind[admin.Client]) *cobra.Command {
+	return group("secret", "Secrets of a client: add, revoke, remove",
+		`Several secrets of a client live at once: that is how one is changed without an
+outage. Add the new one, move the program to it, watch the last use of the old
+one, and remove that. Revoke is for a secret that leaked.`,
+		"  symbolon client secret add billing\n  symbolon client secret list billing\n  symbolon client secret remove billing s1",
+		addSecretCmd(k), listSecretsCmd(k), endSecretCmd(k, "remove"), endSecretCmd(k, "revoke"))
+}
+
+func addSecretCmd(k kind[admin.Client]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "add CLIENT-ID",
+		Short: "Give a client one more secret",
+		Long: `add gives a client one more secret; the others go on. The server makes it and shows
+it this once, or it comes from the environment or a file.`,
+		Example: "  symbolon client secret add billing --expires 90d\n  symbolon client secret add billing --id s7 --secret-file ./old.secret",
+		Args:    exactArgs("CLIENT-ID"),
+	}
+	f := cmd.Flags()
+	id, expires := f.String("id", "", "id of the secret (default: the next of s1, s2, …); an id is used once"), f.String("expires", "", "when it expires: 2027-01-01, or 90d")
+	secret, p := k.secretFlags(cmd), k.objects(cmd)
+	cmd.ValidArgsFunction = k.complete(p)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		body, err := secret.body(*id, *expires)
+		if err != nil {
+			return err
+		}
+		var added struct {
+			Secret admin.SecretInfo `json:"secret"`
+			Value  string           `json:"value,omitempty"`
+		}
+		if err := p.call(cmd.Context(), http.MethodPost, k.path+at(args[0], "secrets"), body, &added); err != nil {
+			return err
+		}
+		return p.show(added, func(w io.Writer) {
+			field(w, "client", args[0])
+			field(w, "id", added.Secret.ID)
+			p.printSecret(w, added.Secret.ID, added.Value)
+		})
+	}
+	return cmd
+}
+
+func listSecretsCmd(k kind[admin.Client]) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list CLIENT-ID",
+		Short:   "List a client's secrets and their last use",
+		Long:    "list prints the secrets that a client has, never their values, with the time of\ntheir last use (within some seconds).",
+		Example: "  symbolon client secret list billing",
+		Args:    exactArgs("CLIENT-ID"),
+	}
+	p := k.objects(cmd)
+	cmd.ValidArgsFunction = k.complete(p)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		secrets := []admin.SecretInfo{}
+		if err := p.call(cmd.Context(), http.MethodGet, k.path+at(args[0], "secrets"), nil, &secrets); err != nil {
+			return err
+		}
+		return p.show(secrets, func(w io.Writer) {
+			row(w, "ID", "FORM", "CREATED", "EXPIRES", "LAST USED")
+			for _, s := range secrets {
+				row(w, s.ID, s.Form, moment(s.Created), moment(s.Expires), moment(s.LastUsed))
+			}
+		})
+	}
+	return cmd
+}
+
+// endSecretCmd is remove and revoke, which differ in what becomes of tokens.
+func endSecretCmd(k kind[admin.Client], verb string) *cobra.Command {
+	short, long, did := "Remove a secret at the end of a rotation",
+		"remove ends a rotation: the secret is not accepted any more, and the tokens that\nwere obtained with it stay good until they expire. Its id is never used again.", "removed"
+	method, suffix := http.MethodDelete, []string{}
+	if verb == "revoke" {
+		short, long, did = "Revoke a secret that leaked",
+			"revoke is for a secret that leaked: it is not accepted any more, under no id, and\nthe tokens that were obtained with it are refused. It works on a removed one too.", "revoked"
+		method, suffix = http.MethodPost, []string{"revoke"}
+	}
+	cmd := &cobra.Command{
+		Use: verb + " CLIENT-ID SECRET-ID", Short: short, Long: long,
+		Example: "  symbolon client secret " + verb + " billing s1 --yes",
+		Args:    exactArgs("CLIENT-ID", "SECRET-ID"),
+	}
+	p, sure := k.objects(cmd), k.confirms(cmd)
+	cmd.ValidArgsFunction = k.complete(p)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := sure.ask(fmt.Sprintf("%ss the secret %s of client %s", verb, args[1], args[0]), args[1]); err != nil {
+			return err
+		}
+		var c admin.Client
+		path := k.path + at(append([]string{args[0], "secrets", args[1]}, suffix...)...)
+		if err := p.call(cmd.Context(), method, path, nil, &c); err != nil {
+			return err
+		}
+		return p.show(c, func(w io.Writer) {
+			fmt.Fprintf(w, "secret %s of client %s %s; %d left\n", args[1], c.ID, did, len(c.Secrets))
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symbolon/symbolon/internal/admin"
+)
+
+func verifyCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that no record was altered, deleted or cut off",
+		Long: `verify reads all records of requests and of changes and follows their chains of
+hashes. It names the first and every further record that was altered, deleted,
+reordered or cut off, and then ends with exit code 1. Without a running server it
+reads the data directory; --store names the database where that is not there.`,
+		Example: "  symbolon audit verify\n  symbolon audit verify --data-dir /var/lib/symbolon --json",
+		Args:    exactArgs(),
+	}
+	store, p := cmd.Flags().String("store", "", "the store of a server that does not run (default: the SQLite file in its directory)"), a.objects(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var v admin.Verification
+		err := p.call(cmd.Context(), http.MethodGet, "/audit/verify", nil, &v)
+		if errors.Is(err, errNoServer) && p.socket == "" {
+			v, err = p.verifyFiles(cmd.Context(), *store)
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.show(v, func(w io.Writer) { printVerification(w, v) }); err != nil {
+			return err
+		}
+		if !v.OK {
+			return errors.New("the evidence is not as it was written; keep a copy of the data directory before anything else")
+		}
+		return nil
+	}
+	return cmd
+}
+
+// verifyFiles verifies the evidence of a server that does not run.
+func (p *place) verifyFiles(ctx context.Context, dsn string) (admin.Verification, error) {
+	if _, err := os.Stat(p.spool()); err != nil {
+		return admin.Verification{}, fmt.Errorf("no server answers at %s, and there are no records at %s; name its directory with --data-dir", p.path(), p.spool())
+	}
+	if dsn == "" {
+		dsn, _ = p.env("SYMBOLON_STORE")
+	}
+	if dsn == "" || dsn == "sqlite" {
+		dsn = admin.DatabaseIn(p.dir())
+		if _, err := os.Stat(strings.TrimPrefix(dsn, "sqlite:")); err != nil {
+			fmt.Fprintln(p.stderr, "symbolon: without the store's database a tail that was cut off is not noticed; name it with --store")
+			dsn = ""
+		}
+	}
+	node, err := readLimited(filepath.Join(p.dir(), "node.id"), 1<<10)
+	if err != nil {
+		return admin.Verification{}, fmt.Errorf("the id of the node cannot be read: %w; is %s the server's directory?", err, p.dir())
+	}
+	defer p.waiting("reading all records")()
+	return admin.VerifyOffline(ctx, p.spool(), strings.TrimSpace(string(node)), dsn)
+}
+
+func printVerification(w io.Writer, v admin.Verification) {
+	if v.Spool != nil {
+		field(w, "requests", fmt.Sprintf("%d records in %d segments", v.Spool.Records, v.Spool.Segments))
+		for _, d := range v.Spool.Damages {
+			field(w, "damaged", d.Error())
+		}
+		if v.Spool.More > 0 {
+			field(w, "damaged", fmt.Sprintf("and %d more places", v.Spool.More))
+		}
+	}
+	if v.Anchors {
+		field(w, "changes", fmt.Sprintf("%d records", v.Changes))
+	}
+	if v.Damage != "" {
+		field(w, "damaged", v.Damage)
+	}
+	if v.OK {
+		field(w, "verdict", "everything is as it was written")
+	}
+}
