@@ -161,6 +161,23 @@ func TestCVE_2025_22149_RemovedKeysLeave(t *testing.T) {
 	}
 }
 
+// TestARefreshKeepsWhatIsRemembered: a set that did not change costs nobody a
+// verification.
+func TestARefreshKeepsWhatIsRemembered(t *testing.T) {
+	bubble(t, func(c *Config) { c.TokenCache = 100 }, func(t *testing.T, i *issuer, a *API) {
+		token := i.token(t, nil)
+		first, err := check(a, token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.publish(i.signers[0], freshSigner(t, "k2"))
+		time.Sleep(10 * time.Minute)
+		if again, err := check(a, token); err != nil || again != first || i.keyRequests.Load() < 3 {
+			t.Errorf("%v, same: %v, %d fetches", err, again == first, i.keyRequests.Load())
+		}
+	})
+}
+
 // TestRotationRejectsNothing (F12): announce, sign, retire: no valid token is
 // refused, and no request waits.
 func TestRotationRejectsNothing(t *testing.T) {

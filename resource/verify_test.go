@@ -84,6 +84,15 @@ func TestTimes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	cfg.ClockSkew = maxSkew
+	patient := newAPI(t, cfg)
+	for ahead, ok := range map[int64]bool{60: true, 61: false} {
+		claims := i.claims(now)
+		claims.IssuedAt = sec + ahead
+		if _, err := check(patient, sign(t, i.signers[0], claims.AppendJSON(nil))); (err == nil) != ok {
+			t.Errorf("%d s ahead of a skew of a minute: %v", ahead, err)
+		}
+	}
 	for _, raw := range []string{"1e400", `"2000000000"`, "-1", "9223372036854775807", "1e300", "null", "[2000009999]", "true"} {
 		if _, err := check(a, i.raw(t, map[string]string{"exp": raw})); !sameError(err, errMalformed) {
 			t.Errorf("exp %s: %v", raw, err)
