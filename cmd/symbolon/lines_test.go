@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// shell runs lines in dir and gives what they print. TestMain has put the program
+// into PATH.
+func shell(t *testing.T, dir, lines string) (string, error) {
+	t.Helper()
+	cmd := exec.Command("bash", "-euo", "pipefail", "-c", lines)
+	cmd.Dir = dir
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Logf("%s\nstderr: %s", lines, stderr.String())
+	}
+	return string(out), err
+}
+
+// TestDevPrintsLinesThatWork runs "symbolon dev" and then, in one shell, every
+// line that it printed.
+func TestDevPrintsLinesThatWork(t *testing.T) {
+	cmd := exec.Command("symbolon", "dev", "--port", "0", "--api-port", "0")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("dev did not end well: %v\n%s", err, stderr.String())
+		}
+	}()
+
+	var lines []string
+	for scan := bufio.NewScanner(stdout); scan.Scan(); {
+		line := scan.Text()
+		for _, start := range []string{"  TOKEN=", "  curl ", "  SECRET=", "  symbolon "} {
+			if strings.HasPrefix(line, start) {
+				lines = append(lines, strings.TrimSpace(line))
+			}
+		}
+		if strings.Contains(line, "audit search") {
+			break
+		}
+	}
+	if len(lines) != 6 {
+		t.Fatalf("dev printed %d lines to copy, want 6: %q\n%s", len(lines), lines, stderr.String())
+	}
+	out, err := shell(t, t.TempDir(), strings.Join(lines, "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(out, `{"hello":"demo"}`); n != 2 {
+		t.Errorf("the API answered %d times, want 2:\n%s", n, out)
+	}
+	for _, want := range []string{`"token_endpoint"`, "demo", "issued"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the lines printed no %s:\n%s", want, out)
+		}
+	}
+}
+
+// TestQuickstartLineByLine follows docs/quickstart.md: its files, then its
+// lines in their order, on a free port instead of 8080.
+func TestQuickstartLineByLine(t *testing.T) {
+	const name = "docs/quickstart.md"
+	addr, err := freeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	onPort := strings.NewReplacer("127.0.0.1:8080", addr)
+	for _, b := range page(t, name, "yaml") {
+		first, _, _ := strings.Cut(b.text, "\n")
+		file := filepath.Join(dir, strings.TrimPrefix(first, "# "))
+		if err := os.WriteFile(file, []byte(onPort.Replace(b.text)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	steps := page(t, name, "sh")
+	for i, b := range steps {
+		text := onPort.Replace(b.text)
+		if strings.HasSuffix(strings.TrimSpace(text), "&") {
+			background(t, dir, strings.TrimSuffix(strings.TrimSpace(text), "&"))
+			waitUntil200(t, "http://"+addr+"/readyz")
+			continue
+		}
+		out, err := shell(t, dir, text)
+		if err != nil {
+			t.Fatalf("%s:%d: %v\n%s", name, b.line, err, out)
+		}
+		for part, want := range map[string]string{
+			"orders:read": `"access_token"`, "explain": "invalid_client", "client list": "billing",
+		} {
+			if strings.Contains(text, part) && !strings.Contains(out, want) {
+				t.Errorf("%s:%d (step %d of %d) printed no %s:\n%s", name, b.line, i+1, len(steps), want, out)
+			}
+		}
+	}
+}
+
+// background runs a line until the test ends.
+func background(t *testing.T, dir, line string) {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", "exec "+line)
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("%s:\n%s", line, output.String())
+		}
+	})
+}
+
+// waitUntil200 polls a URL that is to come up.
+func waitUntil200(t *testing.T, url string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		if resp, err := http.Get(url); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("%s did not come up", url)
+}
