@@ -67,7 +67,9 @@ func TestNoTokenOutrunsADenial(t *testing.T) {
 						run++
 						at := []int{look, ask, read, give}
 						interleave(w, r, g, fmt.Sprint("c", run), at, ask)
-						interleave(w, r, g, fmt.Sprint("d", run), at, 0)
+						if !w.postgres() { // it is the same cache
+							interleave(w, r, g, fmt.Sprint("d", run), at, 0)
+						}
 					}
 				}
 			}

@@ -139,7 +139,7 @@ func TestStoreLosesCommits(t *testing.T) {
 			w.write(&registry.Issuer{ID: "default"}, client("a", registry.StateActive))
 			w.write(client("b", registry.StateActive))
 			w.write(client("c", registry.StateActive))
-			w.write(client("lost", registry.StateActive))
+			w.write(client("lost", registry.StateActive), api("lost"))
 			w.write(client("b", registry.StateDisabled))
 			first, second := w.node(w.config()), w.node(w.config())
 			before, _ := w.get(first, "lost")
@@ -151,14 +151,35 @@ func TestStoreLosesCommits(t *testing.T) {
 				if p := r.Snapshot().Position; p != (registry.Position{Seq: head.Seq, Epoch: c.epoch}) || p.Gen() <= before.Gen() {
 					t.Errorf("position %+v after %+v, want epoch %d", p, before.Position, c.epoch)
 				}
-				if _, e := w.get(r, "lost"); (e.Client == nil) != (c.epoch == 2) {
-					t.Errorf("the client of a lost commit: %s", state(e))
+				if s, e := w.get(r, "lost"); (e.Client == nil) != (c.epoch == 2) || (s.APIs["lost"] == nil) != (c.epoch == 2) {
+					t.Errorf("the client of a lost commit: %s; its API: %v", state(e), s.APIs["lost"])
 				}
 				if _, e := w.get(r, "a"); state(e) != registry.StateActive {
 					t.Errorf("a client from before: %s", state(e))
 				}
 			}
 		})
+	}
+}
+
+// TestConfirmAfterAnEpoch: an entry of a lost commit has a higher number than
+// what is there now, and is not newer.
+func TestConfirmAfterAnEpoch(t *testing.T) {
+	w := newWorld(t, pgtest.Database(t))
+	w.write(client("a", registry.StateActive))
+	w.more(3)
+	w.write(client("b", registry.StateDisabled), api("orders"))
+	r := w.node(w.config())
+	_, e := w.get(r, "b")
+	w.lose(1)
+	w.write(client("b", registry.StateActive), &registry.API{ID: "orders", Issuer: registry.DefaultIssuer, Identifier: "https://again.example.com"})
+	confirmed, s, err := r.Confirm(t.Context(), "b", e)
+	w.must(err)
+	if state(confirmed) != registry.StateActive || confirmed.Seq >= e.Seq || s.Epoch != 2 {
+		t.Errorf("%s of commit %d in epoch %d, before of %d", state(confirmed), confirmed.Seq, s.Epoch, e.Seq)
+	}
+	if got := s.APIs["orders"].Identifier; got != "https://again.example.com" {
+		t.Errorf("API %s", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
@@ -57,6 +58,32 @@ func TestFailedLoadsAreNotKept(t *testing.T) {
 	if err != nil || e.Seq != 7 {
 		t.Errorf("afterwards: %+v, %v", e, err)
 	}
+}
+
+// TestNobodyWaitsForALoadThatPanicked: and nobody takes nothing for a client.
+func TestNobodyWaitsForALoadThatPanicked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(10, 1<<20)
+		read := make(chan struct{})
+		go func() {
+			defer func() { _ = recover() }()
+			_, _ = c.fetch(t.Context(), "a", func(context.Context) (*Entry, error) {
+				<-read
+				panic("in the reader")
+			})
+		}()
+		synctest.Wait()
+		joined := make(chan error, 1)
+		go func() {
+			_, err := c.fetch(t.Context(), "a", func(context.Context) (*Entry, error) { panic("it did not join") })
+			joined <- err
+		}()
+		synctest.Wait()
+		close(read)
+		if err := <-joined; err == nil {
+			t.Error("no error")
+		}
+	})
 }
 
 // TestOvertakenLoadsAreNotKept: also when everything is dropped, and not when

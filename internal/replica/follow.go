@@ -24,7 +24,7 @@ const changesPage = 1000
 // Run follows the store until ctx ends, and returns nil then. A store that is
 // away is asked again and again.
 func (r *Replica) Run(ctx context.Context) error {
-	poll := time.NewTicker(pollEvery)
+	poll := time.NewTicker(r.poll)
 	defer poll.Stop()
 	news, err := r.cfg.Store.Watch(ctx)
 	if err != nil {

@@ -79,8 +79,9 @@ type Replica struct {
 	stop context.CancelFunc
 
 	loads, checks, catchUps atomic.Int64
-	page                    int          // changesPage
-	step                    func(string) // tests stop between the steps of an apply; nil
+	page                    int           // changesPage
+	poll                    time.Duration // pollEvery
+	step                    func(string)  // tests stop between the steps of an apply; nil
 }
 
 // Open makes the copy complete and returns it. Where the store is away and the
@@ -105,6 +106,7 @@ func open(ctx context.Context, cfg Config, tune func(*Replica)) (*Replica, error
 		follower: follower{turn: make(chan struct{}, 1), published: make(chan struct{})},
 		contact:  openContact(cfg.ContactFile, cfg.Now),
 		page:     changesPage,
+		poll:     pollEvery,
 	}
 	if r.reader = cfg.Store.Reader(); cfg.Local != nil {
 		r.reader = cfg.Local.Reader()

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
@@ -16,7 +18,10 @@ import (
 // applied, whatever it touched.
 func TestPositionMovesWithEveryCommit(t *testing.T) {
 	eachStore(t, func(w *world) {
-		r := w.node(w.config())
+		var log strings.Builder
+		cfg := w.config()
+		cfg.Logger = textLogger(&log)
+		r := w.node(cfg)
 		if s := r.Snapshot(); s.Seq != 0 || len(s.Issuers) != 0 {
 			t.Errorf("empty store: position %d", s.Seq)
 		}
@@ -54,6 +59,9 @@ func TestPositionMovesWithEveryCommit(t *testing.T) {
 		}
 		if err := r.CatchUp(t.Context()); err != nil || r.Snapshot().Seq != 9 {
 			t.Errorf("nothing new: position %d, %v", r.Snapshot().Seq, err)
+		}
+		if log.Len() > 0 {
+			t.Errorf("logged:\n%s", log.String())
 		}
 	})
 }
@@ -174,6 +182,43 @@ func TestConfirmClosesStaleRefusals(t *testing.T) {
 	})
 }
 
+// TestConfirmWithoutNews: on SQLite the file is the truth, also where the node
+// has not applied the commit and cannot ask.
+func TestConfirmWithoutNews(t *testing.T) {
+	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "symbolon.db"))
+	before := w.write(client("a", registry.StateDisabled))
+	r := w.node(w.config())
+	_, e := w.get(r, "a")
+	w.write(client("a", registry.StateActive))
+	r.away.Store(true)
+	confirmed, s, err := r.Confirm(t.Context(), "a", e)
+	w.must(err)
+	if state(confirmed) != registry.StateActive || s.Seq != before {
+		t.Errorf("%s at %d, want active at %d", state(confirmed), s.Seq, before)
+	}
+}
+
+// TestAppliesReachBothCaches: what is cached is as new as the snapshot, for ids
+// that nobody had before too.
+func TestAppliesReachBothCaches(t *testing.T) {
+	eachStore(t, func(w *world) {
+		r := w.node(w.config())
+		for _, write := range []func() int64{
+			func() int64 { return w.write(client("a", registry.StateActive)) },
+			func() int64 { return w.write(client("a", registry.StateDisabled)) },
+			func() int64 { return w.remove(registry.KindClient, "a") },
+			func() int64 { return w.write(client("a", registry.StateActive)) },
+		} {
+			_, before := w.get(r, "a")
+			seq := write()
+			w.must(r.CatchUp(t.Context()))
+			if s, e := w.get(r, "a"); s.Seq != seq || e.Seq != seq || state(e) == state(before) {
+				t.Errorf("%s of commit %d at %d, want what commit %d wrote", state(e), e.Seq, s.Seq, seq)
+			}
+		}
+	})
+}
+
 // TestRefusalsCostTheSame: nobody learns from the work done whether an id is
 // known: unknown, wrong secret, disabled make the same calls.
 func TestRefusalsCostTheSame(t *testing.T) {
@@ -234,35 +279,42 @@ func TestAwait(t *testing.T) {
 	})
 }
 
-// TestRunFollows: commits of anybody arrive by themselves, in order.
+// TestRunFollows: commits of anybody arrive by themselves and in order, by their
+// notifications alone, and where polls come between them.
 func TestRunFollows(t *testing.T) {
-	eachStore(t, func(w *world) {
-		var published []int64
-		cfg := w.config()
-		cfg.Published = func(s *registry.Snapshot) { published = append(published, s.Seq) }
-		r := w.node(cfg)
-		w.run(r)
-		other := w
-		if w.postgres() {
-			other = newWorld(t, w.dsn) // another node
+	for name, poll := range map[string]time.Duration{"told": time.Hour, "polling": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			eachStore(t, func(w *world) { follows(w, poll) })
+		})
+	}
+}
+
+func follows(w *world, poll time.Duration) {
+	var published []int64
+	cfg := w.config()
+	cfg.Published = func(s *registry.Snapshot) { published = append(published, s.Seq) }
+	r := w.node(cfg, func(r *Replica) { r.poll = poll })
+	w.run(r)
+	other := w
+	if w.postgres() {
+		other = newWorld(w.TB, w.dsn) // another node
+	}
+	var seq int64
+	for i := range 50 {
+		seq = other.write(client(fmt.Sprint("c", i), registry.StateActive))
+	}
+	w.eventually("the last commit", func() bool { return r.Snapshot().Seq == seq })
+	for i := range 50 {
+		if _, e := w.get(r, fmt.Sprint("c", i)); state(e) != registry.StateActive {
+			w.Errorf("c%d: %s", i, state(e))
 		}
-		var seq int64
-		for i := range 50 {
-			seq = other.write(client(fmt.Sprint("c", i), registry.StateActive))
+	}
+	w.must(r.CatchUp(context.Background())) // the applier has left: published is ours
+	for i := 1; i < len(published); i++ {
+		if published[i] <= published[i-1] {
+			w.Errorf("published %v", published)
 		}
-		w.eventually("the last commit", func() bool { return r.Snapshot().Seq == seq })
-		for i := range 50 {
-			if _, e := w.get(r, fmt.Sprint("c", i)); state(e) != registry.StateActive {
-				t.Errorf("c%d: %s", i, state(e))
-			}
-		}
-		w.must(r.CatchUp(t.Context())) // the applier has left: published is ours
-		for i := 1; i < len(published); i++ {
-			if published[i] <= published[i-1] {
-				t.Errorf("published %v", published)
-			}
-		}
-	})
+	}
 }
 
 // TestWarningsAreToldOnce: an object that cannot be used stops nothing, and is

@@ -57,10 +57,8 @@ func (r *Replica) adopt(ctx context.Context) (complete bool, err error) {
 		}
 	}
 	if r.cfg.Local != nil && settled.IsZero() {
-		r.rebuilds.Store(1) // begun and not finished before
-		return false, nil
+		return false, nil // new, or begun and not finished before
 	}
-	r.cache.invalidateAll()
 	r.publish(settled)
 	return true, nil
 }

@@ -95,6 +95,40 @@ func TestTableAgainstAMap(t *testing.T) {
 	}
 }
 
+// TestTableStaysWhole does random things to a table that is always full, and
+// looks at how it hangs together.
+func TestTableStaysWhole(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	table := newTable(8, 60)
+	for range 100_000 {
+		id := fmt.Sprint(random.IntN(20))
+		switch random.IntN(3) {
+		case 0:
+			table.put(id, sized(random.Int64N(20)))
+		case 1:
+			table.remove(id)
+		default:
+			table.get(id)
+		}
+		var count int
+		var bytes int64
+		for n := table.oldest; n != nil; n = n.newer {
+			count++
+			bytes += n.size()
+			found := table.bucket(n.id).Load() // not get, which would mark it as used
+			for found != nil && found != n {
+				found = found.next.Load()
+			}
+			if found == nil || n.newer == nil && table.newest != n || n.newer != nil && n.newer.older != n {
+				t.Fatalf("%s is not where it belongs", n.id)
+			}
+		}
+		if count != table.count || bytes != table.bytes || count > 8 || bytes > 60 {
+			t.Fatalf("%d entries of %d bytes, counted %d of %d", count, bytes, table.count, table.bytes)
+		}
+	}
+}
+
 // TestTableReadersSeeNothingRemoved: readers run without a lock while entries
 // come and go in the same few buckets; one that begins after a removal never
 // finds what was removed, and what stays is always found.

@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		f.Value.Set("10") // each check opens databases and follows them
+		f.Value.Set("6") // each check opens databases and follows them
 	}
 	code := m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
