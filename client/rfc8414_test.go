@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 )
 
@@ -34,5 +35,21 @@ func TestRFC8414_4_IssuersAreComparedByCodePoints(t *testing.T) {
 		if _, err := Discover(t.Context(), s.Client(), s.URL+c.asked); (err == nil) != c.same {
 			t.Errorf("%+q asked, %q named: %v", c.asked, c.named, err)
 		}
+	}
+}
+
+// TestRFC8414_3_1_MetadataIsAskedForByGET, at both of its places.
+func TestRFC8414_3_1_MetadataIsAskedForByGET(t *testing.T) {
+	var asked []string
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Method+" "+r.URL.RequestURI())
+		http.NotFound(w, r)
+	}))
+	if _, err := Discover(t.Context(), s.Client(), s.URL+"/x/"); err == nil {
+		t.Error("no error")
+	}
+	want := []string{"GET /.well-known/oauth-authorization-server/x", "GET /x/.well-known/openid-configuration"}
+	if !slices.Equal(asked, want) {
+		t.Errorf("asked %q", asked)
 	}
 }
