@@ -3,6 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	crand "crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +15,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // shell runs lines in dir and gives what they print. TestMain has put the program
@@ -151,4 +158,30 @@ func waitUntil200(t *testing.T, url string) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("%s did not come up", url)
+}
+
+// generatedSecret is a secret as the server makes them, and its stored form.
+func generatedSecret() (secret, hash string) {
+	var random [32]byte
+	crand.Read(random[:]) // never fails
+	secret = registry.FormatSecret(random)
+	sum := sha256.Sum256([]byte(secret))
+	return secret, "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// jtiOf is the jti of a token, without looking at its signature.
+func jtiOf(token string) string {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return "not a token"
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return "not a token"
+	}
+	claims, err := symbolon.ParseClaims(payload)
+	if err != nil {
+		return "not a token"
+	}
+	return claims.ID
 }
