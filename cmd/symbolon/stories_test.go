@@ -75,6 +75,8 @@ func TestStories(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"waitfor": cmdWaitFor,
 					"capture": cmdCapture,
+					"tmpfs":   cmdTmpfs,
+					"until":   cmdUntil,
 				},
 			})
 		})
@@ -129,4 +131,35 @@ func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
 		value = rest[:end]
 	}
 	ts.Setenv(args[0], value)
+}
+
+// cmdTmpfs mounts a file system of that size for the rest of the story:
+// tmpfs DIR 2m.
+func cmdTmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: tmpfs DIR SIZE")
+	}
+	dir := ts.MkAbs(args[0])
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]+",mode=0700"); err != nil {
+		ts.Fatalf("a full disk cannot be tried out: mounting a tmpfs: %v; run the tests as root", err)
+	}
+	ts.Defer(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+}
+
+// cmdUntil repeats a shell line until it exits 0: until 'curl -f $URL'. It is
+// for what is to come true within seconds, and fails when it does not.
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: until 'shell line'")
+	}
+	var err error
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if err = ts.Exec("sh", "-c", args[0]); err == nil {
+			return
+		}
+	}
+	ts.Fatalf("it never came true: %s: %v", args[0], err)
 }
