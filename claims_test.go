@@ -118,7 +118,7 @@ func TestParseClaimsRefuses(t *testing.T) {
 
 func TestParseClaimsAccepts(t *testing.T) {
 	for payload, want := range map[string]*symbolon.Claims{
-		`{}`: {},
+		`{}`:                                     {},
 		` { "exp" : 1.9 , "nbf":1e3, "iat":0 } `: {Expiry: 1, NotBefore: 1000},
 		`{"exp":253402300799}`:                   {Expiry: 253402300799},
 		`{"\u0069ss":"\u0061","aud":["x"]}`:      {Issuer: "a", Audience: []string{"x"}},
