@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -84,6 +85,7 @@ func (r *Replica) CatchUp(ctx context.Context) error {
 
 // catchUp follows until the copy equals the store. It is the applier's turn.
 func (r *Replica) catchUp(ctx context.Context) error {
+	progress := progress{logger: r.cfg.Logger, told: time.Now()}
 	for over := false; ; {
 		asked := r.cfg.Now()
 		r.catchUps.Add(1)
@@ -114,6 +116,27 @@ func (r *Replica) catchUp(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		progress.more(changes)
+	}
+}
+
+// progressEvery is how often an operator who waits for a node hears of it.
+const progressEvery = 5 * time.Second
+
+// progress tells how far a long catch-up is.
+type progress struct {
+	logger  *slog.Logger
+	told    time.Time
+	objects int
+}
+
+func (p *progress) more(changes []store.Change) {
+	for _, c := range changes {
+		p.objects += len(c.Objects)
+	}
+	if time.Since(p.told) >= progressEvery {
+		p.told = time.Now()
+		p.logger.Info("the node copies the store", "objects", p.objects, "seq", changes[len(changes)-1].Seq)
 	}
 }
 

@@ -282,7 +282,7 @@ func TestAwait(t *testing.T) {
 // TestRunFollows: commits of anybody arrive by themselves and in order, by their
 // notifications alone, and where polls come between them.
 func TestRunFollows(t *testing.T) {
-	for name, poll := range map[string]time.Duration{"told": time.Hour, "polling": time.Millisecond} {
+	for name, poll := range map[string]time.Duration{"told": time.Hour, "polling": 20 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			eachStore(t, func(w *world) { follows(w, poll) })
 		})

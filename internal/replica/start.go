@@ -72,6 +72,8 @@ func (r *Replica) startOver(ctx context.Context) error {
 	if err := r.raiseEpoch(ctx); err != nil {
 		return err
 	}
+	// Here, before the copy that knows them is emptied, belongs the handing in
+	// of those denials among r.docs that the store has lost.
 	r.cfg.Logger.Warn("the store does not know the local copy's position; the copy starts from zero", "seq", r.at.Seq, "epoch", r.at.Epoch)
 	// From here on the file lacks clients that exist. Clients in memory and the
 	// snapshot serve on, as those of a node that has not heard the news.
@@ -90,6 +92,10 @@ func (r *Replica) startOver(ctx context.Context) error {
 // commits that this node has seen: tokens carry their numbers, and the numbers
 // will be given out again.
 func (r *Replica) raiseEpoch(ctx context.Context) error {
+	epoch := r.at.Epoch
+	if s := r.Snapshot(); s != nil {
+		epoch = max(epoch, s.Epoch) // what tokens have carried
+	}
 	for {
 		floor, err := r.cfg.Store.Purged(ctx)
 		if err != nil {
@@ -99,7 +105,7 @@ func (r *Replica) raiseEpoch(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("replica: %w", err)
 		}
-		if r.at.Seq <= floor && r.at.Seq <= head.Seq || head.Epoch > r.at.Epoch {
+		if r.at.Seq <= floor && r.at.Seq <= head.Seq || head.Epoch > epoch {
 			// Only away for long; or another node has seen to it already.
 			return nil
 		}
@@ -108,7 +114,5 @@ func (r *Replica) raiseEpoch(ctx context.Context) error {
 		if _, err := r.cfg.Store.RaiseEpoch(ctx, head); err != nil && !errors.Is(err, store.ErrConflict) {
 			return fmt.Errorf("replica: %w", err)
 		}
-		// The denials among r.docs that the store has lost too belong handed in
-		// here, before the copy that knows them is emptied.
 	}
 }

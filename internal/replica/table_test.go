@@ -61,7 +61,7 @@ func TestTableKeepsWhatIsUsed(t *testing.T) {
 func TestTableAgainstAMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	table, model := newTable(64, 1<<30), map[string]*Entry{}
-	for range 100_000 {
+	for range 20_000 {
 		id := fmt.Sprint(random.IntN(60))
 		switch random.IntN(4) {
 		case 0, 1:
@@ -100,7 +100,7 @@ func TestTableAgainstAMap(t *testing.T) {
 func TestTableStaysWhole(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	table := newTable(8, 60)
-	for range 100_000 {
+	for range 20_000 {
 		id := fmt.Sprint(random.IntN(20))
 		switch random.IntN(3) {
 		case 0:
@@ -161,7 +161,7 @@ func TestTableReadersSeeNothingRemoved(t *testing.T) {
 			}
 		})
 	}
-	for seq := range int64(100_000) {
+	for seq := range int64(20_000) {
 		id := fmt.Sprint(seq % 10)
 		table.remove(id)
 		floor.Store(id, seq)
