@@ -153,7 +153,8 @@ func ValidScope(text string) bool {
 const identifierFix = "write for example https://orders.example.com; a string that is no URI has letters, digits and marks only and no #"
 
 // validIdentifier takes an absolute URI without fragment or a legacy string of
-// visible ASCII. What claims to be a URI by "://" has to be one.
+// visible ASCII. RFC 7519 §2: what has a colon in it has to be a URI, since it
+// ends in aud.
 func validIdentifier(text string) bool {
 	if text == "" || len(text) > maxIdentifier {
 		return false
@@ -161,7 +162,7 @@ func validIdentifier(text string) bool {
 	if absoluteURI(text) {
 		return true
 	}
-	return !strings.Contains(text, "://") && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"#\`, r) })
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`":#\`, r) })
 }
 
 func (p *problems) objectID(id string) {

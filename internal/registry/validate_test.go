@@ -157,6 +157,8 @@ func TestValidateAPI(t *testing.T) {
 		{name: "identifier with a space", change: identifier("https://orders.example.com/a b"), path: "identifier"},
 		{name: "identifier without host", change: identifier("https://"), path: "identifier"},
 		{name: "identifier with a bad escape", change: identifier("https://orders.example.com/%zz"), path: "identifier"},
+		{name: "identifier with a colon that is no URI (RFC 7519 §2)", change: identifier(":orders"), path: "identifier"},
+		{name: "identifier with a scheme that is none", change: identifier("1a:b"), path: "identifier"},
 		{name: "identifier with a quote", change: identifier(`orders"api`), path: "identifier"},
 		{name: "identifier with umlaut", change: identifier("https://bücher.example"), path: "identifier"},
 		{name: "identifier over-long", change: identifier("https://a.example/" + strings.Repeat("a", 1024)), path: "identifier"},
