@@ -103,6 +103,9 @@ func TestACredentialIDIsNeverUsedAgain(t *testing.T) {
 		}
 
 		// Not even after the client was deleted and made again.
+		old, err := w.Client(ctx, w.actor, "billing")
+		w.ok(err)
+		version := old.Version
 		_, err = w.DeleteClient(ctx, w.actor, target)
 		w.ok(err)
 		w.clock.advance(90 * 24 * time.Hour)
@@ -111,6 +114,10 @@ func TestACredentialIDIsNeverUsedAgain(t *testing.T) {
 		made := w.client("billing")
 		if made.Cred != "s2" {
 			t.Errorf("the new client's secret is %s", made.Cred)
+		}
+		// Nor a version: an old If-Match never fits the new client.
+		if made.Client.Version <= version {
+			t.Errorf("the new client's version is %d, the old one's was %d", made.Client.Version, version)
 		}
 		w.refused(add("s1"), Invalid, "never used")
 		w.refused(add("blue"), Invalid, "never used")

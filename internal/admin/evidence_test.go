@@ -124,7 +124,7 @@ func TestVerifyOfflineReadsTheStore(t *testing.T) {
 	if err == nil {
 		t.Fatal("it opened a store that is in use")
 	}
-	w.replica.Close()
+	w.stop()
 	w.ok(w.Store.Close())
 	v, err := VerifyOffline(t.Context(), w.SpoolDir, "n1", DatabaseIn(dir))
 	w.ok(err)

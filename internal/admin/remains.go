@@ -63,7 +63,7 @@ func (c *change) remove(s *staged, by string) error {
 		return err
 	}
 	c.setMeta(remainsKey(s.ref), string(text))
-	s.keep = true
+	s.keep = true // so that versions go on where they ended, should it come back
 	c.stage(s, nil, s.kind+".delete")
 	return nil
 }

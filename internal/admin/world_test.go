@@ -44,6 +44,7 @@ type world struct {
 	clock   *clock
 	replica *replica.Replica
 	actor   Actor
+	stop    func() // following the store
 }
 
 // eachStore runs a test on an empty store of each kind, with the default
@@ -77,7 +78,19 @@ func newWorld(t testing.TB, dsn string) *world {
 	}
 	w.replica, err = replica.Open(ctx, replica.Config{Store: s, Local: local, BaseURL: baseURL, Now: w.clock.now})
 	w.ok(err)
-	t.Cleanup(func() { w.replica.Close() })
+	following, stop := context.WithCancel(ctx)
+	var follower sync.WaitGroup
+	follower.Go(func() {
+		if err := w.replica.Run(following); err != nil {
+			t.Error(err)
+		}
+	})
+	w.stop = sync.OnceFunc(func() {
+		stop()
+		follower.Wait()
+		w.replica.Close()
+	})
+	t.Cleanup(w.stop)
 	w.Admin = New(Config{Store: s, Reader: w.replica.Reader(), Replica: w.replica, Master: keys.NewMaster(),
 		BaseURL: baseURL, MaxStale: maxStale, Node: "n1", Now: w.clock.now})
 	w.ok(w.Bootstrap(ctx))
