@@ -1,219 +1,217 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
-// job is what the load generator does: the same request over and over, on
-// connections that stay open.
+// job is what the load generator does: N requests on connections that stay
+// open, one in flight on each.
 type job struct {
-	Addr   string        // host:port
-	Host   string        // Host header
-	Path   string        // request target
-	Method string        // default POST
-	Auth   string        // Authorization header
-	Form   string        // body; empty: none
-	Conns  int           // connections, one request in flight on each
-	N      int           // requests in all
-	Want   int           // status that counts as success
-	Pause  time.Duration // between two requests of a connection
+	Addr   string // host:port, also the Host header
+	Path   string
+	Method string // default POST
+	Asks   []ask  // taken in turn, or by chance
+	Chance bool
+	Conns  int
+	N      int
+	// Rate is how many requests are begun a second, all connections together,
+	// whether the answers come in time or not; zero: each connection sends as
+	// soon as it has its answer.
+	Rate float64
 }
 
-// result is what the load generator saw.
-type result struct {
-	OK, Failed int
-	Seconds    float64
-	Median     time.Duration
-	P99        time.Duration
+// ask is one request and the status that counts as success.
+type ask struct {
+	Auth string // Authorization header
+	Form string // body; empty: none
+	Want int
 }
+
+// result is what the load generator saw. Times run from the moment at which
+// the request was due, so that a server which keeps everybody waiting does not
+// look better for the requests that were not sent meanwhile.
+type result struct {
+	OK, Failed  int
+	Seconds     float64
+	CPU         time.Duration // of the load generator
+	Median, P99 time.Duration
+	Medians     []time.Duration // of each ask, when there are few
+}
+
+// fewAsks is up to how many asks have medians of their own.
+const fewAsks = 16
 
 // perSecond is successful requests per second.
 func (r result) perSecond() float64 { return float64(r.OK) / r.Seconds }
 
 // run does the job in a second process, so that its CPU is not the server's.
 func (j job) run() (result, error) {
-	b, err := json.Marshal(j)
+	wait, err := j.begin()
 	if err != nil {
 		return result{}, err
+	}
+	return wait()
+}
+
+// begin is run for a job beside others; wait gives its result.
+func (j job) begin() (wait func() (result, error), err error) {
+	b, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
-	cmd := exec.Command(self, "load", string(b))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return result{}, err
+	cmd := exec.Command(self, "load")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(b), &out, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
 	}
-	var r result
-	if err := json.Unmarshal(out, &r); err != nil {
-		return result{}, err
-	}
-	if r.Failed > 0 {
-		return r, fmt.Errorf("%d of %d requests to %s failed", r.Failed, j.N, j.Path)
-	}
-	return r, nil
+	return func() (r result, err error) {
+		if err := cmd.Wait(); err != nil {
+			return r, fmt.Errorf("load: %w", err)
+		}
+		if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+			return r, err
+		}
+		if r.Failed > 0 || r.OK != j.N {
+			return r, fmt.Errorf("of %d requests to %s%s %d succeeded and %d failed", j.N, j.Addr, j.Path, r.OK, r.Failed)
+		}
+		return r, nil
+	}, nil
 }
 
 // loadMain is the second process.
-func loadMain(args []string) error {
-	flags := flag.NewFlagSet("load", flag.ExitOnError)
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
+func loadMain() error {
 	var j job
-	if err := json.Unmarshal([]byte(flags.Arg(0)), &j); err != nil {
+	if err := json.NewDecoder(os.Stdin).Decode(&j); err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(j.do())
 }
 
+// load is a job under way.
+type load struct {
+	job
+	requests [][]byte
+	began    time.Time
+	next     atomic.Int64
+	failed   atomic.Int64
+}
+
+// sample is the time that one request took.
+type sample struct {
+	ask  int
+	took time.Duration
+}
+
 func (j job) do() result {
-	request := j.request()
-	var left, ok, failed atomic.Int64
-	left.Store(int64(j.N))
-	times := make([][]time.Duration, j.Conns)
-	began := time.Now()
+	l := &load{job: j}
+	for _, a := range j.Asks {
+		l.requests = append(l.requests, j.request(a))
+	}
+	samples := make([][]sample, j.Conns)
+	conns := make([]net.Conn, j.Conns)
+	for i := range conns {
+		var err error
+		if conns[i], err = net.Dial("tcp", j.Addr); err != nil {
+			fmt.Fprintln(os.Stderr, "load:", err)
+			return result{Failed: j.N}
+		}
+	}
+	l.began = time.Now()
 	var wg sync.WaitGroup
-	for i := range j.Conns {
-		wg.Go(func() {
-			conn, err := net.Dial("tcp", j.Addr)
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				failed.Add(1)
-				return
-			}
-			defer conn.Close()
-			in := bufio.NewReader(conn)
-			for left.Add(-1) >= 0 {
-				t := time.Now()
-				status, err := exchange(conn, in, request)
-				if err != nil || status != j.Want {
-					if failed.Add(1) == 1 {
-						fmt.Fprintln(os.Stderr, "load:", status, err)
-					}
-					if err != nil {
-						return
-					}
-					continue
-				}
-				ok.Add(1)
-				times[i] = append(times[i], time.Since(t))
-				if j.Pause > 0 {
-					time.Sleep(j.Pause)
-				}
-			}
-		})
+	for i, conn := range conns {
+		wg.Go(func() { samples[i] = l.drive(conn) })
 	}
 	wg.Wait()
-	r := result{OK: int(ok.Load()), Failed: int(failed.Load()), Seconds: time.Since(began).Seconds()}
-	all := slices.Concat(times...)
+	return l.sum(slices.Concat(samples...))
+}
+
+// drive sends requests on one connection until there are none left.
+func (l *load) drive(conn net.Conn) (samples []sample) {
+	defer conn.Close()
+	c := newCaller(conn)
+	for {
+		k := int(l.next.Add(1)) - 1
+		if k >= l.N {
+			return samples
+		}
+		i := k % len(l.Asks)
+		if l.Chance {
+			i = rand.IntN(len(l.Asks))
+		}
+		due := l.await(k)
+		status, err := c.exchange(l.requests[i])
+		if err != nil || status != l.Asks[i].Want {
+			if l.failed.Add(1) == 1 {
+				fmt.Fprintln(os.Stderr, "load:", status, err)
+			}
+			if err != nil {
+				return samples
+			}
+			continue
+		}
+		samples = append(samples, sample{i, time.Since(due)})
+	}
+}
+
+// await waits until request k is due, and says when that was. That the timer
+// woke this process late is not the server's doing.
+func (l *load) await(k int) time.Time {
+	now := time.Now()
+	if l.Rate == 0 {
+		return now
+	}
+	due := l.began.Add(time.Duration(float64(k) / l.Rate * float64(time.Second)))
+	if !now.Before(due) {
+		return due
+	}
+	time.Sleep(due.Sub(now))
+	return time.Now()
+}
+
+func (l *load) sum(samples []sample) result {
+	r := result{OK: len(samples), Failed: int(l.failed.Load()), Seconds: time.Since(l.began).Seconds(), CPU: ownCPU()}
+	all := make([]time.Duration, 0, len(samples))
+	for _, s := range samples {
+		all = append(all, s.took)
+	}
 	if len(all) > 0 {
 		slices.Sort(all)
 		r.Median, r.P99 = all[len(all)/2], all[len(all)*99/100]
 	}
+	if len(l.Asks) > 1 && len(l.Asks) <= fewAsks {
+		r.Medians = mediansOf(samples, len(l.Asks))
+	}
 	return r
 }
 
-func (j job) request() []byte {
-	method := j.Method
-	if method == "" {
-		method = http.MethodPost
+func mediansOf(samples []sample, asks int) []time.Duration {
+	each := make([][]time.Duration, asks)
+	for _, s := range samples {
+		each[s.ask] = append(each[s.ask], s.took)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: %s\r\n", method, j.Path, j.Host)
-	if j.Auth != "" {
-		b.WriteString("Authorization: " + j.Auth + "\r\n")
-	}
-	if j.Form != "" {
-		fmt.Fprintf(&b, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(j.Form))
-	}
-	b.WriteString("\r\n" + j.Form)
-	return []byte(b.String())
-}
-
-// exchange sends one request and reads its answer whole. It knows as much of
-// HTTP/1.1 as the servers under measurement use: a length, or chunks.
-func exchange(conn net.Conn, in *bufio.Reader, request []byte) (status int, err error) {
-	if _, err := conn.Write(request); err != nil {
-		return 0, err
-	}
-	line, err := in.ReadSlice('\n')
-	if err != nil || len(line) < 12 {
-		return 0, errors.Join(errors.New("no status line"), err)
-	}
-	status, err = strconv.Atoi(string(line[9:12]))
-	if err != nil {
-		return 0, err
-	}
-	length, chunked := 0, false
-	for {
-		line, err := in.ReadSlice('\n')
-		if err != nil {
-			return status, err
-		}
-		if len(line) <= 2 {
-			break
-		}
-		name, value, _ := strings.Cut(string(line), ":")
-		switch strings.ToLower(name) {
-		case "content-length":
-			length, err = strconv.Atoi(strings.TrimSpace(value))
-		case "transfer-encoding":
-			chunked = true
-		}
-		if err != nil {
-			return status, err
+	medians := make([]time.Duration, asks)
+	for i, took := range each {
+		if len(took) > 0 {
+			slices.Sort(took)
+			medians[i] = took[len(took)/2]
 		}
 	}
-	if chunked {
-		return status, skipChunks(in)
-	}
-	_, err = in.Discard(length)
-	return status, err
-}
-
-func skipChunks(in *bufio.Reader) error {
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		n, err := strconv.ParseInt(strings.TrimSpace(line), 16, 32)
-		if err != nil {
-			return err
-		}
-		if _, err := io.CopyN(io.Discard, in, n+2); err != nil || n == 0 {
-			return err
-		}
-	}
-}
-
-// clientCredentials is the body of a token request.
-func clientCredentials(scope string) string {
-	return url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}.Encode()
-}
-
-// basic is the Authorization header of a client with a secret.
-func basic(id, secret string) string {
-	r := http.Request{Header: http.Header{}}
-	r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(secret))
-	return r.Header.Get("Authorization")
+	return medians
 }

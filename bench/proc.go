@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -30,32 +31,50 @@ func start(pattern *regexp.Regexp, env []string, name string, args ...string) (*
 		return nil, err
 	}
 	cmd.Stdout, cmd.Stderr = write, write
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	write.Close()
+	if err != nil {
+		read.Close()
 		return nil, err
 	}
-	write.Close()
-	found := make(chan string, 1)
-	go func() {
-		defer close(found)
-		lines := bufio.NewScanner(read)
-		for sent := false; lines.Scan(); {
-			if m := pattern.FindStringSubmatch(lines.Text()); m != nil && !sent {
-				found <- m[1]
-				sent = true
-			} else if !sent {
-				fmt.Fprintln(os.Stderr, name+": "+lines.Text())
-			}
-		}
-	}()
+	said := make(chan string, 1)
+	go listen(read, pattern, said)
 	select {
-	case addr, ok := <-found:
-		if ok {
-			return &process{cmd, addr}, nil
+	case line := <-said:
+		if m := pattern.FindStringSubmatch(line); m != nil {
+			return &process{cmd, m[1]}, nil
 		}
-		return nil, fmt.Errorf("%s ended before it listened: %v", name, cmd.Wait())
+		return nil, fmt.Errorf("%s ended before it listened: %v\n%s", name, cmd.Wait(), line)
 	case <-time.After(30 * time.Second):
 		cmd.Process.Kill()
+		cmd.Wait()
 		return nil, fmt.Errorf("%s did not listen within 30 s", name)
+	}
+}
+
+// listen sends the line that fits, or everything when none did before the end,
+// and shows what is said later: a server has nothing to say then unless
+// something is wrong.
+func listen(from io.ReadCloser, pattern *regexp.Regexp, said chan<- string) {
+	defer from.Close()
+	var before strings.Builder
+	lines := bufio.NewScanner(from)
+	for lines.Scan() {
+		line := lines.Text()
+		if pattern.MatchString(line) {
+			said <- line
+			break
+		}
+		before.WriteString(line + "\n")
+	}
+	for lines.Scan() {
+		if line := lines.Text(); strings.Contains(line, "level=ERROR") || strings.Contains(line, "level=WARN") {
+			fmt.Fprintln(os.Stderr, line)
+		}
+	}
+	select {
+	case said <- before.String():
+	default:
 	}
 }
 
@@ -65,7 +84,8 @@ func (p *process) stop() {
 	go func() { p.cmd.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(20 * time.Second):
+		fmt.Fprintln(os.Stderr, "bench: a server did not stop within 20 s")
 		p.cmd.Process.Kill()
 		<-done
 	}
@@ -90,16 +110,23 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * clockTick, nil
 }
 
-// rss is the resident memory in octets.
-func (p *process) rss() (int64, error) {
+// memory is the resident memory in octets, now and at its highest.
+func (p *process) memory() (now, peak int64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
+	if now, err = statusKiB(b, "VmRSS"); err == nil {
+		peak, err = statusKiB(b, "VmHWM")
+	}
+	return now, peak, err
+}
+
+func statusKiB(status []byte, name string) (octets int64, err error) {
+	m := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(status)
 	if m == nil {
-		return 0, fmt.Errorf("no VmRSS for process %d", p.cmd.Process.Pid)
+		return 0, fmt.Errorf("/proc/…/status has no %s", name)
 	}
-	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
-	return kb << 10, err
+	kib, err := strconv.ParseInt(string(m[1]), 10, 64)
+	return kib << 10, err
 }

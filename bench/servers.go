@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,9 @@ const (
 type bench struct {
 	dir    string // temporary, removed at the end
 	secret string
-	short  bool // a tenth of the requests: to see that everything runs
+	short  bool // fewer requests: to see that everything runs
+
+	million *instance // with very many clients, once it is made
 }
 
 func newBench(short bool) (*bench, error) {
@@ -33,11 +36,12 @@ func newBench(short bool) (*bench, error) {
 	var random [32]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	b := &bench{dir: dir, secret: registry.FormatSecret(random), short: short}
-	for name, pkg := range map[string]string{"symbolon": "./cmd/symbolon", "floor": "./bench/floor"} {
+	for name, pkg := range map[string]string{"symbolon": "./cmd/symbolon", "floor": "./bench/floor", "api": "./bench/api"} {
 		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
+			b.close()
 			return nil, fmt.Errorf("build %s: %w", pkg, err)
 		}
 	}
@@ -66,40 +70,73 @@ const stateYAML = `set: bench
 apis:
   - id: orders
     identifier: ` + benchAudience + `
-    scopes: {` + "\"" + benchScope + "\"" + `: Read orders}
-    token: {lifetime: 10m, algorithm: %s}
+    scopes: {"` + benchScope + `": Read orders}
+    token: {lifetime: 1h, algorithm: %s}
 clients:
   - id: ` + benchClient + `
     secrets: [{id: s1, value_from: {env: BENCH_SECRET}}]
-    access: {orders: [` + "\"" + benchScope + "\"" + `]}
+    access: {orders: ["` + benchScope + `"]}
 `
 
-const configYAML = `url: http://127.0.0.1:8080
-listen: ["127.0.0.1:0"]
-data_dir: %s
-apply: %s
+const configYAML = `url: http://%[1]s
+listen: ["%[1]s"]
+data_dir: %[2]s
+apply: %[3]s
 `
 
-// symbolon starts the server on a data directory of that name, made and filled
-// when it is new.
-func (b *bench) symbolon(name, algorithm string) (*process, error) {
-	dir := filepath.Join(b.dir, name)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	state, config := filepath.Join(b.dir, name+".state.yaml"), filepath.Join(b.dir, name+".yaml")
-	if err := os.WriteFile(state, fmt.Appendf(nil, stateYAML, algorithm), 0o600); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(config, fmt.Appendf(nil, configYAML, dir, state), 0o600); err != nil {
-		return nil, err
-	}
-	return start(listening, []string{"BENCH_SECRET=" + b.secret}, filepath.Join(b.dir, "symbolon"), "serve", "--config", config)
+// instance is a configured server, running or not.
+type instance struct {
+	b            *bench
+	dir, state   string // the data directory, the declarative file
+	config, addr string
 }
 
-// tokenJob is the token request at a server. Its Host is the one that the
-// server's url says, whatever port it got.
+// configure writes the files of a server with a data directory of that name,
+// whose API takes tokens of the algorithm.
+func (b *bench) configure(name, algorithm string) (*instance, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{b: b, dir: filepath.Join(b.dir, name), state: filepath.Join(b.dir, name+".state.yaml"),
+		config: filepath.Join(b.dir, name+".yaml"), addr: addr}
+	if err := os.WriteFile(i.state, fmt.Appendf(nil, stateYAML, algorithm), 0o600); err != nil {
+		return nil, err
+	}
+	return i, os.WriteFile(i.config, fmt.Appendf(nil, configYAML, addr, i.dir, i.state), 0o600)
+}
+
+// start runs the server.
+func (i *instance) start() (*process, error) {
+	return start(listening, i.env(), filepath.Join(i.b.dir, "symbolon"), "serve", "--config", i.config)
+}
+
+func (i *instance) env() []string { return []string{"BENCH_SECRET=" + i.b.secret} }
+
+// symbolon starts a server on a new data directory of that name.
+func (b *bench) symbolon(name, algorithm string) (*process, error) {
+	i, err := b.configure(name, algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return i.start()
+}
+
+// freeAddr is an address that nobody listens on: the issuer's URL has to be
+// known before its server starts.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// tokenJob is the token request of the one client.
 func (b *bench) tokenJob(p *process, conns, n int) job {
-	return job{Addr: p.addr, Host: "127.0.0.1:8080", Path: "/token", Auth: basic(benchClient, b.secret),
-		Form: clientCredentials(benchScope), Conns: conns, N: n, Want: 200}
+	return job{Addr: p.addr, Path: "/token", Asks: []ask{b.tokenAsk()}, Conns: conns, N: n}
+}
+
+func (b *bench) tokenAsk() ask {
+	return ask{Auth: basic(benchClient, b.secret), Form: clientCredentials(benchScope), Want: 200}
 }

@@ -2,59 +2,10 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
-// round is one measurement of one server, with the units taken beside it.
-type round struct {
-	perToken time.Duration // server CPU per request
-	result   result
-	units    units
-}
-
-// inS is the CPU per request in raw signatures.
-func (r round) inS() float64 { return float64(r.perToken) / float64(r.units.sign) }
-
-// measure runs the job once warm and once counted.
-func measure(p *process, j job) (round, error) {
-	warm := j
-	warm.N = max(j.N/10, j.Conns)
-	if _, err := warm.run(); err != nil {
-		return round{}, err
-	}
-	before := measureUnits(150 * time.Millisecond)
-	start, err := p.cpu()
-	if err != nil {
-		return round{}, err
-	}
-	r, err := j.run()
-	if err != nil {
-		return round{}, err
-	}
-	end, err := p.cpu()
-	if err != nil {
-		return round{}, err
-	}
-	after := measureUnits(150 * time.Millisecond)
-	return round{
-		perToken: (end - start) / time.Duration(j.N),
-		result:   r,
-		units:    units{(before.sign + after.sign) / 2, (before.verify + after.verify) / 2},
-	}, nil
-}
-
-// median of a figure over rounds: one disturbed round does not count.
-func median(rounds []round, f func(round) float64) float64 {
-	all := make([]float64, len(rounds))
-	for i, r := range rounds {
-		all[i] = f(r)
-	}
-	slices.Sort(all)
-	return all[len(all)/2]
-}
-
-// tokens measures the CPU per token of symbolon against the floor, alternating.
+// tokens measures the CPU per token of symbolon against the floor's.
 func (b *bench) tokens(report *report) error {
 	ours, err := b.symbolon("tokens", "ES256")
 	if err != nil {
@@ -66,25 +17,45 @@ func (b *bench) tokens(report *report) error {
 		return err
 	}
 	defer floor.stop()
-	for _, conns := range []int{16, 1} {
-		var a, f []round
-		for range 5 {
-			for p, into := range map[*process]*[]round{ours: &a, floor: &f} {
-				r, err := measure(p, b.tokenJob(p, conns, b.n(20000)))
-				if err != nil {
-					return err
-				}
-				*into = append(*into, r)
-			}
+	for _, c := range []struct {
+		conns int
+		most  float64 // s
+	}{{16, 2.5}, {1, 3.5}} {
+		n := b.n(25000)
+		all, err := b.alternate(7, subject{ours, b.tokenJob(ours, c.conns, n)}, subject{floor, b.tokenJob(floor, c.conns, n)})
+		if err != nil {
+			return err
 		}
-		oursS, floorS := median(a, round.inS), median(f, round.inS)
-		limit := map[int]float64{16: 2.5, 1: 3.5}[conns]
-		name := fmt.Sprintf("server CPU per ES256 token, spool on, %d connection(s)", conns)
-		report.add(name, fmt.Sprintf("%.2f s", oursS), fmt.Sprintf("≤ %.1f s", limit), oursS <= limit)
-		report.add(fmt.Sprintf("the same over the floor (%.2f s)", floorS), fmt.Sprintf("%.2f ×", oursS/floorS), "≤ 1.4 ×", oursS <= 1.4*floorS)
-		report.note("tokens per second, %d connection(s): symbolon %.0f, floor %.0f; medians %s and %s", conns,
-			median(a, func(r round) float64 { return r.result.perSecond() }), median(f, func(r round) float64 { return r.result.perSecond() }),
-			time.Duration(median(a, func(r round) float64 { return float64(r.result.Median) })), time.Duration(median(f, func(r round) float64 { return float64(r.result.Median) })))
+		a, f := all[0], all[1]
+		oursS, over := median(a, round.inS), ratio(a, f, cpuOver)
+		report.atMost(fmt.Sprintf("server CPU per ES256 token, spool on, %s", connections(c.conns)), oursS, c.most, "s")
+		report.atMost(fmt.Sprintf("the same over the floor, which takes %.2f s", median(f, round.inS)), over, 1.4, "×")
+		for _, side := range []struct {
+			name   string
+			rounds []round
+		}{{"symbolon", a}, {"the floor", f}} {
+			report.note("%s, %s: %.0f tokens a second, median %s, on %.2f cores; the load generator on %.2f", side.name, connections(c.conns),
+				median(side.rounds, perSecond), short(time.Duration(median(side.rounds, medianTime))),
+				median(side.rounds, cores), median(side.rounds, loadCores))
+		}
 	}
 	return nil
+}
+
+func connections(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
+}
+
+// short is a time with as many digits as mean something.
+func short(d time.Duration) string {
+	switch {
+	case d > 100*time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	case d > time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	}
+	return d.Round(100 * time.Nanosecond).String()
 }

@@ -57,6 +57,8 @@ type Config struct {
 	// Sockets are listeners that exist already, besides those of Listen. With
 	// Sockets and no Listen nothing else is opened.
 	Sockets []net.Listener `yaml:"-"`
+	// StorePool is the store's PoolSize; zero: its default.
+	StorePool int `yaml:"-"`
 	// Version is shown in the list of nodes.
 	Version string `yaml:"-"`
 	// Now is the clock; default time.Now.

@@ -77,7 +77,7 @@ func (n *Node) openDir(context.Context) (err error) {
 // from.
 func (n *Node) openStore(ctx context.Context) (err error) {
 	dsn, postgres := n.cfg.dsn()
-	n.store, err = store.Open(ctx, store.Config{DSN: dsn, Now: n.cfg.Now, Logger: n.cfg.Logger})
+	n.store, err = store.Open(ctx, store.Config{DSN: dsn, PoolSize: n.cfg.StorePool, Now: n.cfg.Now, Logger: n.cfg.Logger})
 	if err != nil {
 		return err
 	}

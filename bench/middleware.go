@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// middleware measures what package resource adds to a handler, behind a real
+// listener; and, by a benchmark of the package, the look-up of a token that was
+// verified before.
+func (b *bench) middleware(report *report) error {
+	issuer, err := b.symbolon("middleware", "ES256")
+	if err != nil {
+		return err
+	}
+	defer issuer.stop()
+	token, err := b.token(issuer)
+	if err != nil {
+		return err
+	}
+	api, err := start(listening, nil, filepath.Join(b.dir, "api"),
+		"-issuer", "http://"+issuer.addr, "-audience", benchAudience, "-scope", benchScope)
+	if err != nil {
+		return err
+	}
+	defer api.stop()
+	// One process for all three: what differs is the path alone. The token is
+	// sent to the bare handler too.
+	get := func(path string, n int) subject {
+		return subject{api, job{Addr: api.addr, Path: path, Method: "GET", Asks: []ask{{Auth: "Bearer " + token, Want: 200}}, Conns: 16, N: b.n(n)}}
+	}
+	all, err := b.alternate(7, get("/bare", 60000), get("/checked", 20000), get("/cached", 60000))
+	if err != nil {
+		return err
+	}
+	bare, checked, cached := all[0], all[1], all[2]
+	inV := func(r round) float64 { return float64(r.perRequest) / float64(r.units.verify) }
+	report.atMost("`resource` middleware over the same handler without it, CPU per request, 16 connections",
+		ratio(checked, bare, func(c, b round) float64 { return inV(c) - inV(b) }), 1.2, "v")
+	report.atMost("request with a token that is in the cache of verified tokens, over the bare handler", ratio(cached, bare, cpuOver), 1.15, "×")
+	report.note("the bare handler takes %.2f v of CPU per request, with the middleware %.2f v, with a cached token %.2f v",
+		median(bare, inV), median(checked, inV), median(cached, inV))
+	nanos, allocs, err := lookUp(b.short)
+	if err != nil {
+		return err
+	}
+	report.atMost("look-up of a verified token", nanos/1000, 0.6, "µs")
+	report.atMost("its allocations", allocs, 0, "")
+	return nil
+}
+
+var lookUpLine = regexp.MustCompile(`(?m)^BenchmarkLookUp\S*\s+\d+\s+([\d.]+) ns/op\s+\d+ B/op\s+(\d+) allocs/op`)
+
+// lookUp runs the package's own benchmark, since the cache is not exported.
+func lookUp(short bool) (nanos, allocs float64, err error) {
+	count := "9"
+	if short {
+		count = "3"
+	}
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkLookUp$", "-benchmem", "-count", count, "./resource")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, 0, fmt.Errorf("benchmark of the look-up: %w\n%s", err, out)
+	}
+	var times, counts []float64
+	for _, m := range lookUpLine.FindAllSubmatch(out, -1) {
+		times = append(times, must(strconv.ParseFloat(string(m[1]), 64)))
+		counts = append(counts, must(strconv.ParseFloat(string(m[2]), 64)))
+	}
+	if len(times) == 0 {
+		return 0, 0, fmt.Errorf("the benchmark of the look-up says nothing:\n%s", out)
+	}
+	return middle(times), slices.Max(counts), nil
+}
