@@ -165,28 +165,33 @@ func (s *Store) PurgeTombstones(ctx context.Context, before int64) (n int64, err
 	if err != nil || floor == 0 {
 		return 0, err
 	}
-	for {
-		// In pieces: other writers get their turn, and no statement takes long.
+	for more := true; more && err == nil; {
 		var removed int64
-		err := s.e.transact(ctx, "purge", numbered, func(u *unit) (err error) {
-			// Without the head's row another node could revive a tombstone
-			// between this statement's choice and its removal.
-			if _, err = u.exec("take the head", `UPDATE head SET seq = seq WHERE one = 1`); err != nil {
-				return err
-			}
-			removed, err = u.exec("purge", `DELETE FROM objects WHERE (kind, id) IN (SELECT kind, id FROM objects
-				WHERE seq <= $1 AND deleted = 1 AND keep = 0 ORDER BY seq LIMIT 1000)`, floor)
-			if err != nil || removed > 0 {
-				return err
-			}
-			_, err = u.exec("purge", `DELETE FROM commits WHERE seq <= $1`, floor)
-			return err
-		})
+		removed, more, err = s.purgePiece(ctx, floor)
 		n += removed
-		if err != nil || removed == 0 {
-			return n, err
-		}
 	}
+	return n, err
+}
+
+// purgePiece removes some of what is below the floor: other writers get their
+// turn in between, and no statement takes long.
+func (s *Store) purgePiece(ctx context.Context, floor int64) (tombstones int64, more bool, err error) {
+	err = s.e.transact(ctx, "purge", numbered, func(u *unit) error {
+		// Without the head's row another node could revive a tombstone between
+		// this statement's choice and its removal.
+		if _, err := u.exec("take the head", `UPDATE head SET seq = seq WHERE one = 1`); err != nil {
+			return err
+		}
+		tombstones, err = u.exec("purge", `DELETE FROM objects WHERE (kind, id) IN (SELECT kind, id FROM objects
+			WHERE seq <= $1 AND deleted = 1 AND keep = 0 ORDER BY seq LIMIT 1000)`, floor)
+		if err != nil {
+			return err
+		}
+		commits, err := u.exec("purge", `DELETE FROM commits WHERE seq IN (SELECT seq FROM commits WHERE seq <= $1 ORDER BY seq LIMIT 1000)`, floor)
+		more = tombstones > 0 || commits > 0
+		return err
+	})
+	return tombstones, more, err
 }
 
 // raiseFloor moves the floor to the last commit before the given time, but

@@ -418,6 +418,19 @@ func TestAttributes(t *testing.T) {
 	})
 }
 
+func TestTransactionThatIsOver(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		var left *Tx
+		head := update(t, s, func(tx *Tx) error { left = tx; return tx.Record(Record{Class: ClassSystem}) })
+		if _, err := left.Put(Put{Kind: "client", ID: "a"}); err == nil {
+			t.Error("a write after the commit")
+		}
+		if _, err := get(t, s, "client", "a"); !errors.Is(err, ErrNotFound) || headOf(t, s) != head {
+			t.Errorf("%v, head %v", err, headOf(t, s))
+		}
+	})
+}
+
 func TestMeta(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		if _, err := s.Meta(t.Context(), "k"); !errors.Is(err, ErrNotFound) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,22 +31,6 @@ const (
 	evidence             // rows that take no part in the order of commits
 	numbered             // takes the head's row: one at a time in all processes
 )
-
-// unit is one transaction. On PostgreSQL each of its statements has a limit of
-// its own that does not depend on the server's help: a process that is stopped
-// cannot cancel anything.
-type unit struct {
-	tx     *sql.Tx
-	ctx    context.Context // of the statements
-	caller context.Context
-	cancel context.CancelCauseFunc
-	limit  *time.Timer // nil on SQLite
-	broken error       // first error of the database: nothing may be committed after it
-	over   bool
-}
-
-// errNoAnswer is why a unit's context ends when a limit is over.
-var errNoAnswer = fmt.Errorf("%w within %v", errAway, statementLimit)
 
 // transact runs f in a transaction and commits it unless f returns an error,
 // which is returned as it is.
@@ -146,7 +129,7 @@ func (e *engine) beginOnce(ctx context.Context, m mode) (*unit, error) {
 			opts.Isolation = sql.LevelRepeatableRead
 		}
 	}
-	u := &unit{caller: ctx}
+	u := &unit{caller: ctx, detach: func() bool { return true }}
 	if !e.postgres {
 		// The driver starts a goroutine for each statement of a context that
 		// can end. A write is short and must not be torn by an interrupt.
@@ -155,151 +138,21 @@ func (e *engine) beginOnce(ctx context.Context, m mode) (*unit, error) {
 			u.ctx = context.WithoutCancel(ctx)
 		}
 	} else {
-		u.ctx, u.cancel = context.WithCancelCause(ctx)
+		u.ctx, u.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+		u.detach = context.AfterFunc(ctx, func() { u.cancel(ctx.Err()) })
 		u.limit = time.AfterFunc(e.acquire, func() { u.cancel(errNoAnswer) })
 	}
 	tx, err := db.BeginTx(u.ctx, opts)
 	u.disarm()
 	if err != nil {
 		err = u.why(err)
+		u.detach()
 		u.cancel(nil)
 		return nil, err
 	}
 	u.tx = tx
 	return u, nil
 }
-
-func (u *unit) arm() {
-	if u.limit != nil {
-		u.limit.Reset(statementLimit)
-	}
-}
-
-func (u *unit) disarm() {
-	if u.limit != nil {
-		u.limit.Stop()
-	}
-}
-
-// why replaces the driver's wording for a limit that was over.
-func (u *unit) why(err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(context.Cause(u.ctx), errNoAnswer) {
-		return errNoAnswer
-	}
-	if e := u.caller.Err(); e != nil {
-		return e
-	}
-	return err
-}
-
-func (u *unit) commit() error {
-	if u.broken != nil {
-		return u.broken
-	}
-	if err := u.caller.Err(); err != nil {
-		return err
-	}
-	u.arm()
-	defer u.disarm()
-	return u.why(u.tx.Commit())
-}
-
-// end rolls back what was not committed.
-func (u *unit) end() {
-	if u.over {
-		return
-	}
-	u.over = true
-	u.arm()
-	_ = u.tx.Rollback() // after a commit it does nothing
-	u.disarm()
-	u.cancel(nil)
-}
-
-// fail notes the first error of the database.
-func (u *unit) fail(op string, err error) error {
-	err = failure(op, u.why(err))
-	if u.broken == nil && !errors.Is(err, ErrNotFound) {
-		u.broken = err
-	}
-	return err
-}
-
-// exec runs a statement and returns the number of rows it touched.
-func (u *unit) exec(op, query string, args ...any) (int64, error) {
-	if err := u.ready(op); err != nil {
-		return 0, err
-	}
-	u.arm()
-	defer u.disarm()
-	res, err := u.tx.ExecContext(u.ctx, query, args...)
-	if err != nil {
-		return 0, u.fail(op, err)
-	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return 0, u.fail(op, err)
-	}
-	return n, nil
-}
-
-// errEnough ends a query whose remaining rows are not wanted.
-var errEnough = errors.New("enough")
-
-// query calls scan for each row, until it returns errEnough.
-func (u *unit) query(op, query string, args []any, scan func(scanner) error) error {
-	if err := u.ready(op); err != nil {
-		return err
-	}
-	u.arm()
-	defer u.disarm()
-	rows, err := u.tx.QueryContext(u.ctx, query, args...)
-	if err != nil {
-		return u.fail(op, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(rows); err == errEnough {
-			return nil
-		} else if err != nil {
-			return u.fail(op, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return u.fail(op, err)
-	}
-	return nil
-}
-
-// row scans one row, or returns ErrNotFound.
-func (u *unit) row(op, query string, args []any, dest ...any) error {
-	found := false
-	err := u.query(op, query, args, func(row scanner) error {
-		found = true
-		return row.Scan(dest...)
-	})
-	if err == nil && !found {
-		return failure(op, sql.ErrNoRows)
-	}
-	return err
-}
-
-// ready refuses statements after the first error: what they see or write
-// would not be one transaction any more.
-func (u *unit) ready(op string) error {
-	if u.broken != nil {
-		return u.broken
-	}
-	if err := u.caller.Err(); err != nil {
-		return u.fail(op, err)
-	}
-	return nil
-}
-
-type scanner interface{ Scan(dest ...any) error }
 
 // close waits for the writer's turn and closes the pools, the writer's last:
 // it folds the write-ahead log into the file.

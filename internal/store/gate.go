@@ -12,7 +12,7 @@ import (
 // within statementLimit; the gate then answers the others at once.
 const (
 	queueLimit     = 5 * time.Second        // for a turn, while the others get on
-	statementLimit = 2 * time.Second        // for the answer to one statement
+	statementLimit = 2 * time.Second        // for the answer to one statement; the server's own limits are shorter
 	outagePause    = 250 * time.Millisecond // without a new try after the database did not answer
 )
 
@@ -40,7 +40,7 @@ func (g *gate) check() error {
 	if now.Before(g.closed) {
 		return fmt.Errorf("%w: the database did not answer a moment ago: try again later", ErrUnavailable)
 	}
-	g.closed = now.Add(2 * statementLimit)
+	g.closed = now.Add(acquireMost + statementLimit)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -31,19 +30,13 @@ func lockFile(path string) (*fileLock, error) {
 		}
 		return nil, fmt.Errorf("store: %w: %s is open in %s: stop that one, or give this one another file", ErrLocked, path, who)
 	}
-	if err == nil {
-		err = f.Truncate(0)
-	}
-	if err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
 	if err != nil {
 		f.Close()
-		if errors.Is(err, syscall.ENOSPC) {
-			return nil, fmt.Errorf("store: %w: %s.lock: free some space on its disk", ErrFull, path)
-		}
 		return nil, fmt.Errorf("store: lock %s: %w", path, err)
 	}
+	// For the other one's message only, so a full disk does not matter. In
+	// place: on a full disk a truncated file could not be written again.
+	_, _ = f.WriteAt(fmt.Appendf(nil, "%-10d\n", os.Getpid()), 0)
 	return &fileLock{f}, nil
 }
 

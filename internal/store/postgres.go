@@ -15,17 +15,19 @@ import (
 
 const (
 	defaultPostgresPool = 8
-	connectLimit        = time.Second            // for each host of the URL
+	connectLimit        = time.Second            // for each host of the URL, with TLS and without
 	acquireSlack        = 250 * time.Millisecond // beyond connecting: a ping, BEGIN
+	acquireMost         = 5 * time.Second
 )
 
 // session holds what every connection sets, unless the URL says otherwise.
-// Times are milliseconds. The limit on idle transactions frees the head's row
+// Times are milliseconds. A server that answers refuses before statementLimit:
+// only one that does not is away. The limit on idle transactions frees the head's row
 // when the node that holds it was stopped in the middle.
 var session = map[string]string{
 	"application_name":                    "symbolon",
-	"statement_timeout":                   "2000",
-	"lock_timeout":                        "2000",
+	"statement_timeout":                   "1500",
+	"lock_timeout":                        "1500",
 	"idle_in_transaction_session_timeout": "10000",
 	"synchronous_commit":                  "on", // an acknowledged commit survives the server's power loss
 }
@@ -59,11 +61,8 @@ const born = "symbolon.born"
 
 func openPostgres(cfg *pgx.ConnConfig, size int) *engine {
 	e := &engine{postgres: true, turn: make(chan struct{}, 1), gate: newGate(size)}
-	hosts := map[string]bool{cfg.Host: true}
-	for _, f := range cfg.Fallbacks {
-		hosts[fmt.Sprint(f.Host, f.Port)] = true
-	}
-	e.acquire = time.Duration(len(hosts))*cfg.ConnectTimeout + acquireSlack
+	e.acquire = time.Duration(1+len(cfg.Fallbacks))*cfg.ConnectTimeout + acquireSlack
+	e.acquire = min(e.acquire, acquireMost)
 	db := stdlib.OpenDB(*cfg,
 		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
 			c.PgConn().CustomData()[born] = time.Now().UnixNano()

@@ -105,6 +105,24 @@ func eventually(t testing.TB, call func(context.Context) error) error {
 	}
 }
 
+// A node that has the head for long keeps writers of other nodes out, for a
+// bounded time, and nothing else.
+func TestSlowWriterIsNoOutage(t *testing.T) {
+	dsn := pgtest.Database(t)
+	slow, s := open(t, Config{DSN: dsn}), open(t, Config{DSN: dsn, PoolSize: 1})
+	update(t, slow, func(tx *Tx) error {
+		_, err := s.Update(t.Context(), func(tx *Tx) error { return tx.Record(Record{Class: ClassSystem}) })
+		if !errors.Is(err, ErrUnavailable) || errors.Is(err, errOutage) {
+			t.Errorf("behind a slow writer: %v", err)
+		}
+		if _, err := s.Head(t.Context()); err != nil {
+			t.Errorf("a read behind a slow writer: %v", err)
+		}
+		return tx.Record(Record{Class: ClassSystem})
+	})
+	put(t, s, Put{Kind: "client", ID: "a"})
+}
+
 // A restarted server has dropped every connection: nobody sees it.
 func TestDroppedConnections(t *testing.T) {
 	server := pgtest.Start(t)

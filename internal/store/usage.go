@@ -124,11 +124,17 @@ func (s *Store) Usage(ctx context.Context, q UsageQuery) (list []UsageRow, err e
 
 // PurgeUsage removes the rows of the hours before the given one (unix hours).
 func (s *Store) PurgeUsage(ctx context.Context, before int64) (n int64, err error) {
-	err = s.e.transact(ctx, "purge usage", evidence, func(u *unit) (err error) {
-		n, err = u.exec("purge usage", `DELETE FROM usage WHERE hour < $1`, before)
-		return err
-	})
-	return n, err
+	for {
+		var removed int64 // an hour at a time: no statement takes long
+		err = s.e.transact(ctx, "purge usage", evidence, func(u *unit) (err error) {
+			removed, err = u.exec("purge usage", `DELETE FROM usage WHERE hour = (SELECT min(hour) FROM usage WHERE hour < $1)`, before)
+			return err
+		})
+		n += removed
+		if err != nil || removed == 0 {
+			return n, err
+		}
+	}
 }
 
 // LastUsedOf returns the last use of each credential of a client.

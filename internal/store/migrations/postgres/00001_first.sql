@@ -34,6 +34,7 @@ CREATE TABLE objects (
     PRIMARY KEY (kind, id)
 );
 CREATE INDEX objects_seq ON objects (seq);
+CREATE INDEX objects_deleted ON objects (seq) WHERE deleted = 1;
 
 CREATE TABLE attrs (
     kind  TEXT COLLATE "C" NOT NULL,

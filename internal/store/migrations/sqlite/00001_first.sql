@@ -35,6 +35,7 @@ CREATE TABLE objects (
     UNIQUE (kind, id)
 );
 CREATE INDEX objects_seq ON objects (seq);
+CREATE INDEX objects_deleted ON objects (seq) WHERE deleted = 1;
 
 CREATE TABLE attrs (
     kind  TEXT NOT NULL,
