@@ -50,7 +50,7 @@ var layers = map[string]layer{
 // outside are programs and packages that are no part of the product: what they
 // import costs its users nothing.
 func outside(name string) bool {
-	return name == "internal/pgtest" || name == "bench" || strings.HasPrefix(name, "bench/") || strings.HasPrefix(name, "examples/")
+	return name == "internal/pgtest" || name == "bench" || strings.HasPrefix(name+"/", "bench/") || strings.HasPrefix(name, "examples/")
 }
 
 type listed struct {
