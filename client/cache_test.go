@@ -141,7 +141,7 @@ func TestRefreshTimesAreSpread(t *testing.T) {
 }
 
 // TestAValidTokenStaysInUseWhileTheServerIsAway: for all of its life, with few
-// requests, and a new one soon after the server's return (F32).
+// requests, and a new one soon after the server's return.
 func TestAValidTokenStaysInUseWhileTheServerIsAway(t *testing.T) {
 	for life, most := range map[time.Duration]int64{time.Minute: 20, time.Hour: 20, 24 * time.Hour: 200} {
 		bubble(t, func(t *testing.T, c *Client, s *authServer) {
@@ -410,7 +410,7 @@ func TestTheLifeCountsFromTheRequest(t *testing.T) {
 	})
 }
 
-// TestRestartStorm (F32): 5,000 clients lose their server for a minute. No
+// TestRestartStorm: 5,000 clients lose their server for a minute. No
 // call fails while the outage is shorter than a fifth of the tokens' life, and
 // the server's return is no storm.
 func TestRestartStorm(t *testing.T) {
@@ -481,7 +481,7 @@ func TestRestartStorm(t *testing.T) {
 	})
 }
 
-// TestAnOutageOfAFifthOfTheLifeIsNotNoticed (F32): also one that begins with a
+// TestAnOutageOfAFifthOfTheLifeIsNotNoticed: also one that begins with a
 // client's own refresh.
 func TestAnOutageOfAFifthOfTheLifeIsNotNoticed(t *testing.T) {
 	const life = 10 * time.Minute

@@ -178,7 +178,7 @@ func TestARefreshKeepsWhatIsRemembered(t *testing.T) {
 	})
 }
 
-// TestRotationRejectsNothing (F12): announce, sign, retire: no valid token is
+// TestRotationRejectsNothing: announce, sign, retire: no valid token is
 // refused, and no request waits.
 func TestRotationRejectsNothing(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, i *issuer, a *API) {
@@ -215,7 +215,7 @@ func TestRotationRejectsNothing(t *testing.T) {
 	})
 }
 
-// TestTheIssuerIsAway (F13): for twelve hours no request fails; the issuer is
+// TestTheIssuerIsAway: for twelve hours no request fails; the issuer is
 // asked seldom; after max_stale all are told to come back.
 func TestTheIssuerIsAway(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, i *issuer, a *API) {

@@ -45,8 +45,8 @@ func offline(t *testing.T, i *issuer, dir string, now time.Time) (*API, *bytes.B
 	return newAPI(t, cfg), &log
 }
 
-// TestStartWhileTheIssuerIsAway (F13): with the stored keys, as long as they
-// are not too old.
+// TestStartWhileTheIssuerIsAway: with the stored keys, as long as they are not
+// too old.
 func TestStartWhileTheIssuerIsAway(t *testing.T) {
 	i := newIssuer(t)
 	dir := filepath.Join(t.TempDir(), "made", "by itself")

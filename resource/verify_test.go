@@ -51,8 +51,8 @@ func TestType(t *testing.T) {
 	}
 }
 
-// TestTimes: exp has no leeway, iat and nbf have ten seconds (F11: accept up to
-// 10 s ahead, refuse beyond).
+// TestTimes: exp has no leeway, iat and nbf have ten seconds: up to
+// 10 s ahead is taken, beyond is refused.
 func TestTimes(t *testing.T) {
 	i := newIssuer(t)
 	now := time.Unix(2_000_000_000, 900_000_000) // just before the next second

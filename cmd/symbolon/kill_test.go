@@ -42,7 +42,7 @@ type victim struct {
 
 // TestKillNineLosesNothing kills the whole program at random moments under
 // load: every token that arrived has its record in the spool, and every change
-// that was acknowledged is in the store (SECURITY-MODEL F1, F24).
+// that was acknowledged is in the store.
 func TestKillNineLosesNothing(t *testing.T) {
 	rounds := 20
 	if os.Getenv("SYMBOLON_SOAK") != "" {

@@ -56,9 +56,9 @@ func fillDisk(t *testing.T, dir string, leave int64) (free func()) {
 	}
 }
 
-// SECURITY: F3, F25: a full disk stops nothing before the reserve is used up; then
-// every request is refused, and when there is space again records are taken again.
-// Nothing that was acknowledged is lost.
+// A full disk stops nothing before the reserve is used up; then every request is
+// refused, and when there is space again records are taken again. Nothing that was
+// acknowledged is lost.
 func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t, "2m")
 	dir := filepath.Join(disk, "spool")

@@ -267,9 +267,9 @@ func TestRFC6749_4_1_2_1_AuthorizeNeverRedirects(t *testing.T) {
 	}
 }
 
-// TestNothingIsTakenFromTheRequest (SECURITY-MODEL rows 39 and 62): documents
-// and tokens say what is configured, whatever host a header claims, so no cache
-// and no verifier can be given another issuer.
+// TestNothingIsTakenFromTheRequest: documents and tokens say what is configured,
+// whatever host a header claims, so no cache and no verifier can be given
+// another issuer.
 func TestNothingIsTakenFromTheRequest(t *testing.T) {
 	f := newFixture(t)
 	forged := []string{

@@ -12,10 +12,9 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
-// TestNoOracle (SECURITY-MODEL row 51; RFC 6749 §5.2): who may not have a token
-// learns nothing about why. All causes give the same octets, headers included,
-// and take the same steps, counted: look-ups, digests, comparisons, questions to
-// the store, records.
+// TestNoOracle (RFC 6749 §5.2): who may not have a token learns nothing about
+// why. All causes give the same octets, headers included, and take the same
+// steps, counted: look-ups, digests, comparisons, questions to the store, records.
 func TestNoOracle(t *testing.T) {
 	f := newFixture(t)
 	causes := map[string][2]string{ // client, secret
@@ -128,8 +127,8 @@ func TestRefusalsAreNeverAnsweredFromTheCacheAlone(t *testing.T) {
 	}
 }
 
-// TestADisabledClientGetsNothing (SECURITY-MODEL row 33): once the node has
-// applied it, and whatever is cached.
+// TestADisabledClientGetsNothing: once the node has applied it, and whatever is
+// cached.
 func TestADisabledClientGetsNothing(t *testing.T) {
 	f := newFixture(t)
 	f.token(f.post("billing", grant))
@@ -218,8 +217,8 @@ func TestASlowHashIsComputedOncePerRequest(t *testing.T) {
 	}
 }
 
-// TestNamesHaveOneSpelling (SECURITY-MODEL row 52): an id in another spelling is
-// another id, so nothing that counts by it can be passed by.
+// TestNamesHaveOneSpelling: an id in another spelling is another id, so nothing
+// that counts by it can be passed by.
 func TestNamesHaveOneSpelling(t *testing.T) {
 	f := newFixture(t)
 	for _, id := range []string{"Billing", "BILLING", "billing ", " billing", "billing.", "bill%69ng", "b\u0131lling", "billing\u200b", "\uff42illing"} {

@@ -127,8 +127,8 @@ func TestUnauthenticatedRefusalsAreCapped(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsWritten (SECURITY-MODEL row 50): no secret and no token stands
-// in the spool, the log, or an answer, wherever the request carried it.
+// TestNoSecretIsWritten: no secret and no token stands in the spool, the log, or
+// an answer, wherever the request carried it.
 func TestNoSecretIsWritten(t *testing.T) {
 	f := newFixture(t)
 	var answers bytes.Buffer

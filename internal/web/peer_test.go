@@ -29,8 +29,8 @@ func readAnswer(t *testing.T, conn net.Conn) *http.Response {
 	return a
 }
 
-// TestPeerOf (SECURITY-MODEL rows 39 and 56): a header counts only from a
-// trusted proxy, and only what that proxy wrote.
+// TestPeerOf: a header counts only from a trusted proxy, and only what that
+// proxy wrote.
 func TestPeerOf(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	tests := map[string]struct {

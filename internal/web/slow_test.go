@@ -33,8 +33,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.done); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// TestSlowPeersAreCutOff (SECURITY-MODEL F20): after how long a connection ends
-// whose peer sends, or reads, next to nothing.
+// TestSlowPeersAreCutOff: after how long a connection ends whose peer sends, or
+// reads, next to nothing.
 func TestSlowPeersAreCutOff(t *testing.T) {
 	const head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
 	tests := map[string]struct {
@@ -105,8 +105,8 @@ func over(ended chan struct{}) bool {
 	}
 }
 
-// TestNoRequestIsSmuggled (SECURITY-MODEL row 56): of one message that two
-// readers could take apart differently, no second request comes out.
+// TestNoRequestIsSmuggled (RFC 9112 §6.1, §6.3): of one message that two readers
+// could take apart differently, no second request comes out.
 func TestNoRequestIsSmuggled(t *testing.T) {
 	const inner = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 	tests := map[string]string{

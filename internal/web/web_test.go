@@ -298,8 +298,7 @@ func TestFailuresOfTheServerAreLoggedWithTheirCause(t *testing.T) {
 	}
 }
 
-// TestNoLineIsInjectedIntoTheLog (SECURITY-MODEL: log line injection): what the
-// sender chose stays inside its field.
+// TestNoLineIsInjectedIntoTheLog: what the sender chose stays inside its field.
 func TestNoLineIsInjectedIntoTheLog(t *testing.T) {
 	var log bytes.Buffer
 	c := Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
