@@ -15,6 +15,7 @@ const (
 	lockFile    = "lock"
 	socketFile  = "admin.sock"
 	replicaFile = "replica.db"
+	contactFile = "contact"
 	spoolDir    = "spool"
 	nodeIDFile  = "node.id"
 )

@@ -16,6 +16,7 @@ import (
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
 	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/replica"
 	"github.com/symbolon/symbolon/internal/server"
 	"github.com/symbolon/symbolon/internal/state"
@@ -89,25 +90,20 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	}
 	n.replica, err = replica.Open(ctx, replica.Config{
 		Store: n.store, Local: n.local, BaseURL: n.cfg.base(), MaxStale: n.cfg.MaxStale.Std(),
-		Now: n.cfg.Now, Logger: n.cfg.Logger,
+		ContactFile: n.dir.join(contactFile),
+		Now:         n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return err
 }
 
 // openKeys reads the master key. A new one is made only when there is nothing
 // yet that another one sealed.
-func (n *Node) openKeys(context.Context) error {
-	want := ""
-	for _, issuer := range n.replica.Snapshot().Issuers {
-		for _, ks := range issuer.Keys {
-			for _, k := range ks {
-				if id, ok := keys.SealedWith(k); ok {
-					want = id
-				}
-			}
-		}
+func (n *Node) openKeys(ctx context.Context) error {
+	want, err := n.sealedWith(ctx)
+	if err != nil {
+		return err
 	}
-	master, err := keys.LoadMaster(keys.MasterConfig{Dir: n.cfg.DataDir, Env: n.cfg.MasterKey, Want: want, MayCreate: true})
+	master, err := n.loadMaster(want)
 	if err != nil {
 		return err
 	}
@@ -117,6 +113,28 @@ func (n *Node) openKeys(context.Context) error {
 		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return nil
+}
+
+// sealedWith is the id of the master key under which the store's signing keys
+// were sealed; empty when there are none. It looks at every key there is, not
+// only at those of issuers that can be used: a new master key beside any of them
+// would lock it for good.
+func (n *Node) sealedWith(ctx context.Context) (want string, err error) {
+	err = n.reader().All(ctx, registry.KindKey, func(o store.Object) error {
+		k, err := registry.DecodeKey(o.Doc)
+		if err != nil {
+			return fmt.Errorf("the signing key %s in the store cannot be read: %w; run the version that wrote it", o.ID, err)
+		}
+		if id, ok := keys.SealedWith(k); ok {
+			want = id
+		}
+		return nil
+	})
+	return want, err
+}
+
+func (n *Node) loadMaster(want string) (*keys.Master, error) {
+	return keys.LoadMaster(keys.MasterConfig{Dir: n.cfg.DataDir, Env: n.cfg.MasterKey, Want: want, MayCreate: true})
 }
 
 // sharedStale is how long another node may work with old documents: none where
@@ -154,6 +172,15 @@ func (n *Node) openAudit(context.Context) (err error) {
 // declarative file says, once per content.
 func (n *Node) openAdmin(ctx context.Context) error {
 	if err := n.admin.Bootstrap(ctx); err != nil {
+		return err
+	}
+	// Another node may have made the first keys of a shared store between our
+	// look and now, under a master key of its own.
+	want, err := n.sealedWith(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := n.loadMaster(want); err != nil {
 		return err
 	}
 	if n.cfg.Apply == "" {

@@ -3,15 +3,18 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/pgtest"
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -30,7 +33,10 @@ func start(t *testing.T, cfg Config) *started {
 		t.Fatal(err)
 	}
 	url := "http://" + socket.Addr().String()
-	cfg.URL, cfg.Sockets = url, []net.Listener{socket}
+	if cfg.URL == "" {
+		cfg.URL = url
+	}
+	cfg.Listen, cfg.Sockets = nil, []net.Listener{socket}
 	if cfg.DataDir == "" {
 		cfg.DataDir = t.TempDir() + "/data"
 	}
@@ -79,6 +85,12 @@ func (s *started) seed(t *testing.T) string {
 
 func (s *started) token(t *testing.T, id, secret string) (int, string) {
 	t.Helper()
+	return s.tokenAt(t, s.url, id, secret)
+}
+
+// tokenAt asks this node for a token of the issuer with that URL.
+func (s *started) tokenAt(t *testing.T, issuer, id, secret string) (int, string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/token",
 		strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode()))
 	if err != nil {
@@ -86,6 +98,7 @@ func (s *started) token(t *testing.T, id, secret string) (int, string) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.SetBasicAuth(id, secret)
+	req.Host = strings.TrimPrefix(issuer, "http://")
 	return fetch(t, req)
 }
 
@@ -176,5 +189,27 @@ func TestOpenThatFailsLeavesNothingOpen(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestSecondNodeNeedsTheFirstOnesMasterKey: on a shared store a node with a
+// data directory of its own does not go on with a master key of its own.
+func TestSecondNodeNeedsTheFirstOnesMasterKey(t *testing.T) {
+	dsn := pgtest.Database(t)
+	first := start(t, Config{Store: dsn})
+	secret := first.seed(t)
+
+	second := Config{URL: first.url, Listen: []Listener{{Addr: "127.0.0.1:0"}}, Store: dsn, DataDir: t.TempDir() + "/data"}
+	if _, err := Open(t.Context(), second); !errors.Is(err, keys.ErrNoMaster) {
+		t.Fatalf("got %v, want ErrNoMaster", err)
+	}
+	text, err := os.ReadFile(first.dir.join(keys.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.MasterKey = string(text)
+	n := start(t, second)
+	if status, body := n.tokenAt(t, first.url, "billing", secret); status != http.StatusOK {
+		t.Errorf("%d %s from the second node", status, body)
 	}
 }
