@@ -27,8 +27,8 @@ const (
 	InvalidDPoPProof       Code = "invalid_dpop_proof"        // RFC 9449 §5
 	UseDPoPNonce           Code = "use_dpop_nonce"            // RFC 9449 §8
 
-	// The three below are not registered. Their status is what clients act on;
-	// the names say it in words.
+	// Those below are not registered: an answer has the registered name that Wire
+	// gives, and clients act on its status.
 	NotFound         Code = "not_found"
 	MethodNotAllowed Code = "method_not_allowed"
 	TooLarge         Code = "request_too_large"

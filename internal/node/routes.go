@@ -40,6 +40,7 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 		for i := range n.routes {
 			route := &n.routes[i]
 			if rest, ok := route.Match(issuer.Path, r.URL.Path); ok {
+				web.ExchangeOf(w).Endpoint = route.Name
 				return route.Serve(server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest}, w, r)
 			}
 		}

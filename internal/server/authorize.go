@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/internal/web"
 )
 
 var errAuthorize = symbolon.NewError(symbolon.UnsupportedResponse,
@@ -13,7 +12,6 @@ var errAuthorize = symbolon.NewError(symbolon.UnsupportedResponse,
 // serveAuthorize refuses. The endpoint exists because the metadata parsers of
 // some clients demand its URL. It never redirects, whatever redirect_uri says,
 // so it can send nobody anywhere (RFC 6749 §4.1.2.1).
-func (s *Server) serveAuthorize(_ Place, w http.ResponseWriter, _ *http.Request) error {
-	web.ExchangeOf(w).Endpoint = "authorize"
+func (s *Server) serveAuthorize(Place, http.ResponseWriter, *http.Request) error {
 	return errAuthorize
 }

@@ -15,7 +15,7 @@ import (
 
 // serveJWKS answers the issuer's public keys (RFC 7517 §5).
 func (s *Server) serveJWKS(at Place, w http.ResponseWriter, r *http.Request) error {
-	docs, err := s.published(at, w, r, "jwks")
+	docs, err := s.published(at, w, r)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ var errNoKey = symbolon.NewError(symbolon.NotFound, "the issuer publishes no key
 
 // serveKey answers one of them as PEM, for proxies that read nothing else.
 func (s *Server) serveKey(at Place, w http.ResponseWriter, r *http.Request) error {
-	docs, err := s.published(at, w, r, "key")
+	docs, err := s.published(at, w, r)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 // serveMetadata answers all four forms of the issuer's metadata with the same
 // document (RFC 8414 §3.2). It holds what both texts ask for.
 func (s *Server) serveMetadata(at Place, w http.ResponseWriter, r *http.Request) error {
-	docs, err := s.published(at, w, r, "metadata")
+	docs, err := s.published(at, w, r)
 	if err != nil {
 		return err
 	}

@@ -81,10 +81,9 @@ type library struct {
 	byIssuer map[string]*documents
 }
 
-// published gives the documents of the place's issuer to the endpoint of that
-// name, which takes GET only.
-func (s *Server) published(at Place, w http.ResponseWriter, r *http.Request, endpoint string) (*documents, error) {
-	web.ExchangeOf(w).Endpoint = endpoint
+// published gives the documents of the place's issuer to an endpoint, which
+// takes GET only.
+func (s *Server) published(at Place, w http.ResponseWriter, r *http.Request) (*documents, error) {
 	if err := web.CheckMethod(w, r, http.MethodGet); err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (s *Server) begin(at Place, x *web.Exchange) *call {
 		Time:      c.now,
 		Issuer:    at.Issuer.ID,
 		RequestID: x.RequestID,
-		Endpoint:  "token",
+		Endpoint:  x.Endpoint,
 		Peer:      x.Peer,
 	}
 	return c

@@ -34,7 +34,7 @@ const (
 
 // Route is one endpoint of every issuer.
 type Route struct {
-	Name   string // in records, logs and metrics
+	Name   string // in records, logs and metrics: the Exchange's Endpoint when Serve is called
 	Form   Form
 	Path   string // "/token"
 	Suffix string // with one path segment between Path and it: ".pem" of /jwks/{kid}.pem

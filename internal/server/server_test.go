@@ -284,6 +284,7 @@ func (f *fixture) handler() http.Handler {
 		for _, issuer := range snapshot.IssuersAt(r.Host) {
 			for i := range routes {
 				if rest, ok := routes[i].Match(issuer.Path, r.URL.Path); ok {
+					web.ExchangeOf(w).Endpoint = routes[i].Name
 					return routes[i].Serve(Place{Snapshot: snapshot, Issuer: issuer, Rest: rest}, w, r)
 				}
 			}

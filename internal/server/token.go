@@ -14,7 +14,6 @@ import (
 // serveToken is the token endpoint (RFC 6749 §3.2).
 func (s *Server) serveToken(at Place, w http.ResponseWriter, r *http.Request) error {
 	x := web.ExchangeOf(w)
-	x.Endpoint = "token"
 	c := s.begin(at, x)
 	defer s.end(c)
 	var err error

@@ -43,7 +43,7 @@ type Config struct {
 
 // Observation is one answered request, for metrics.
 type Observation struct {
-	Endpoint string        // as the handler named it; "" when none took the request
+	Endpoint string        // of the Exchange; "" when none took the request
 	Status   int           // HTTP status
 	Code     symbolon.Code // "" when it was no error
 	Took     time.Duration
@@ -60,7 +60,7 @@ type Exchange struct {
 	RequestID string     // 22 characters, random; the answer's Request-Id
 	Peer      netip.Addr // whom the request comes from; the zero Addr on a Unix socket
 	Began     time.Time
-	Endpoint  string // the handler sets it, for the log and the metrics
+	Endpoint  string // set by whoever picks the handler, for records, log and metrics
 
 	status int
 	size   int64
@@ -157,7 +157,7 @@ var errBodyTooLarge = symbolon.NewError(symbolon.TooLarge, "the request body is 
 func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it the same way
+			if p == http.ErrAbortHandler { // net/http compares it the same way
 				panic(p)
 			}
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
