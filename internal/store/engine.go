@@ -15,7 +15,7 @@ import (
 type engine struct {
 	postgres bool
 	w, r     *sql.DB       // the same on PostgreSQL
-	turn     chan struct{} // the one writer of this process
+	turn     *queue        // the one writer of this process
 	gate     *gate         // nil on SQLite: a file always answers
 	acquire  time.Duration // limit for getting a connection
 	suspect  atomic.Int64  // unix nanoseconds: connections made before the last outage are not used again
@@ -74,16 +74,16 @@ func (e *engine) enter(ctx context.Context, m mode) error {
 		if m == reading {
 			return nil
 		}
-		return wait(ctx, e.turn)
+		return e.turn.enter(ctx)
 	}
 	if m != numbered {
 		return e.gate.enter(ctx)
 	}
-	if err := wait(ctx, e.turn); err != nil {
+	if err := e.turn.enter(ctx); err != nil {
 		return err
 	}
 	if err := e.gate.enter(ctx); err != nil {
-		<-e.turn
+		e.turn.leave()
 		return err
 	}
 	return nil
@@ -94,7 +94,7 @@ func (e *engine) leave(m mode, said error) {
 		e.gate.leave(said)
 	}
 	if m == numbered || m == evidence && e.gate == nil {
-		<-e.turn
+		e.turn.leave()
 	}
 }
 
@@ -160,7 +160,7 @@ func (e *engine) close() error {
 	if e.closed.Swap(true) {
 		return nil
 	}
-	err := wait(context.Background(), e.turn)
+	err := e.turn.enter(context.Background())
 	if e.r != e.w {
 		err = errors.Join(err, e.r.Close())
 	}

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // How long a call may wait. A hanging server is noticed by the first call
 // within statementLimit; the gate then answers the others at once.
 const (
-	queueLimit     = 5 * time.Second        // for a turn, while the others get on
+	queueLimit     = 5 * time.Second        // for a turn while nobody else gets one
+	queueMost      = 30 * time.Second       // for a turn in any case
 	statementLimit = 2 * time.Second        // for the answer to one statement; the server's own limits are shorter
 	outagePause    = 250 * time.Millisecond // without a new try after the database did not answer
 )
@@ -20,13 +22,13 @@ const (
 // none for a moment after the server did not answer: callers must not pile up
 // behind one that hangs.
 type gate struct {
-	slots chan struct{}
+	slots *queue
 
 	mu     sync.Mutex
 	closed time.Time // until then; zero: open
 }
 
-func newGate(size int) *gate { return &gate{slots: make(chan struct{}, size)} }
+func newGate(size int) *gate { return &gate{slots: newQueue(size)} }
 
 // check refuses while the server is away. The first caller after the pause is
 // let through to try; the others stay refused until it knows more.
@@ -46,11 +48,11 @@ func (g *gate) check() error {
 
 // enter waits for a slot.
 func (g *gate) enter(ctx context.Context) error {
-	if err := wait(ctx, g.slots); err != nil {
+	if err := g.slots.enter(ctx); err != nil {
 		return err
 	}
 	if err := g.check(); err != nil {
-		<-g.slots
+		g.slots.leave()
 		return err
 	}
 	return nil
@@ -58,7 +60,7 @@ func (g *gate) enter(ctx context.Context) error {
 
 // leave gives the slot back. err is what the database said, not the caller.
 func (g *gate) leave(err error) {
-	<-g.slots
+	g.slots.leave()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -73,21 +75,41 @@ func (g *gate) leave(err error) {
 	}
 }
 
-// wait takes a place in the queue's channel.
-func wait(ctx context.Context, queue chan struct{}) error {
+// queue lets as many callers in as it has places.
+type queue struct {
+	places chan struct{}
+	served atomic.Int64 // how many have been let in
+}
+
+func newQueue(places int) *queue { return &queue{places: make(chan struct{}, places)} }
+
+// enter waits for a place: as long as others get theirs, up to queueMost.
+func (q *queue) enter(ctx context.Context) error {
 	select {
-	case queue <- struct{}{}:
+	case q.places <- struct{}{}:
+		q.served.Add(1)
 		return nil
 	default:
 	}
-	limit := time.NewTimer(queueLimit)
+	limit := time.NewTicker(queueLimit)
 	defer limit.Stop()
-	select {
-	case queue <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-limit.C:
-		return fmt.Errorf("%w: too many calls are waiting: try again later", ErrUnavailable)
+	seen := q.served.Load()
+	for range queueMost / queueLimit {
+		select {
+		case q.places <- struct{}{}:
+			q.served.Add(1)
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+		}
+		now := q.served.Load()
+		if now == seen {
+			break
+		}
+		seen = now
 	}
+	return fmt.Errorf("%w: too many calls are waiting: try again later", ErrUnavailable)
 }
+
+func (q *queue) leave() { <-q.places }

@@ -7,9 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/pgtest"
 )
 
 const childEnv = "SYMBOLON_STORE_CHILD"
@@ -65,6 +68,37 @@ func TestKill(t *testing.T) {
 			t.Errorf("only %d commits in 20 rounds: nothing was tested", total)
 		}
 	})
+}
+
+// A process killed while it makes the store leaves nothing that a later one
+// cannot open.
+func TestKillWhileOpening(t *testing.T) {
+	places := map[string]func() string{
+		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "symbolon.db") },
+		"postgres": func() string { return pgtest.Database(t) },
+	}
+	for name, place := range places {
+		for range 5 {
+			dsn := place()
+			child := exec.Command(os.Args[0], "-test.run=^$")
+			child.Env = append(os.Environ(), childEnv+"="+dsn)
+			child.Stderr = os.Stderr
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(time.Duration(10+rand.IntN(60))*time.Millisecond, func() { child.Process.Kill() })
+			child.Wait()
+			s, err := Open(t.Context(), Config{DSN: dsn})
+			if err != nil {
+				t.Fatalf("%s: after the kill: %v", name, err)
+			}
+			checkWhole(t, s, nil)
+			put(t, s, Put{Kind: "client", ID: "a-0"})
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 func killOne(t *testing.T, dsn string) (acknowledged []string) {

@@ -60,7 +60,7 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 const born = "symbolon.born"
 
 func openPostgres(cfg *pgx.ConnConfig, size int) *engine {
-	e := &engine{postgres: true, turn: make(chan struct{}, 1), gate: newGate(size)}
+	e := &engine{postgres: true, turn: newQueue(1), gate: newGate(size)}
 	e.acquire = time.Duration(1+len(cfg.Fallbacks))*cfg.ConnectTimeout + acquireSlack
 	e.acquire = min(e.acquire, acquireMost)
 	db := stdlib.OpenDB(*cfg,

@@ -71,7 +71,7 @@ func openSQLite(ctx context.Context, path string, app uint32, readers int) (e *e
 
 // filePools does no I/O yet.
 func filePools(path string, readers int) *engine {
-	e := &engine{turn: make(chan struct{}, 1)}
+	e := &engine{turn: newQueue(1)}
 	e.w = pool(path, "rw", 1, "_txlock=immediate")
 	e.r = pool(path, "ro", readers)
 	return e
@@ -206,7 +206,7 @@ func probe(ctx context.Context, path string, app uint32) error {
 	}
 	db := pool(path, "ro", 1)
 	defer db.Close()
-	e := &engine{r: db, w: db, turn: make(chan struct{}, 1)}
+	e := &engine{r: db, w: db, turn: newQueue(1)}
 	if _, err := e.schema(ctx); err != nil {
 		return damaged(path, err)
 	}
