@@ -41,6 +41,7 @@ type Follower interface {
 // change.
 type Admin struct {
 	Config
+	cascade int // clients that one commit may change because something else goes
 }
 
 // New returns the operations over a store.
@@ -54,7 +55,7 @@ func New(cfg Config) *Admin {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Admin{Config: cfg}
+	return &Admin{Config: cfg, cascade: maxCascade}
 }
 
 // now is the time as documents hold it.

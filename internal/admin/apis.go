@@ -125,9 +125,9 @@ func (c *change) settleAPI(s *staged) error {
 		return refused("make another API with that identifier, move their access, then delete this one",
 			"the identifier of API %s cannot change while clients have access: %s hold tokens that name the old one", s.id, some(ids))
 	}
-	if len(ids) > maxCascade {
+	if len(ids) > c.a.cascade {
 		return refused("take the access from them first, some at a time",
-			"%d clients have access to API %s; one change takes it from at most %d", len(ids), s.id, maxCascade)
+			"%d clients have access to API %s; one change takes it from at most %d", len(ids), s.id, c.a.cascade)
 	}
 	for _, id := range ids {
 		if err := c.takeAccess(id, s.id, gone, after == nil); err != nil {

@@ -200,6 +200,7 @@ func TestStickiness(t *testing.T) {
 		_, err = w.DeleteAPI(ctx, w.actor, Target{ID: "orders"})
 		w.ok(err)
 		w.clock.advance(60 * 24 * time.Hour)
+		w.client("later") // the newest commit is never purged
 		_, err = w.Store.PurgeTombstones(ctx, w.clock.now().UnixMicro())
 		w.ok(err)
 		plan = w.apply(file(t, small))
@@ -268,6 +269,9 @@ func TestPrune(t *testing.T) {
 		_, _, err := w.Ungrant(ctx, w.actor, Target{ID: "byhand"}, Access{API: "orders"})
 		w.ok(err)
 		w.wants(w.apply(prune), "keep issuer partners", "delete api orders", "keep operator ann")
+		if marks, err := w.Store.Meta(ctx, marksKey("main")); err == nil && marks != "" {
+			t.Errorf("marks of what is gone: %s", marks)
+		}
 		if _, err := w.API(ctx, w.actor, "mine"); err != nil {
 			t.Errorf("a prune touched what is not its set's: %v", err)
 		}
@@ -279,6 +283,29 @@ func TestPrune(t *testing.T) {
 		}
 		if plan := w.apply(file(t, small)); plan.Changes() != 0 {
 			t.Errorf("and then: %+v", plan)
+		}
+	})
+}
+
+// TestPrunedComesBackToWhatIsThere: without the access to what went with it.
+func TestPrunedComesBackToWhatIsThere(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		w.apply(file(t, small))
+		w.api("stock", "see", "count")
+		for _, scopes := range []string{"see", "count"} {
+			_, _, err := w.Grant(w.Context(), w.actor, Target{ID: "billing"}, Access{API: "stock", Scopes: []string{scopes}})
+			w.ok(err)
+		}
+		for range 2 {
+			w.apply(ApplyRequest{Set: "main", Prune: true})
+		}
+		n, err := ReadNamed[registry.API]([]byte(`{"scopes":{"see":{}}}`))
+		w.ok(err)
+		_, _, err = w.UpdateAPI(w.Context(), w.actor, Update[registry.API]{Target: Target{ID: "stock"}, Change: n})
+		w.ok(err)
+		w.apply(file(t, `client {"id":"billing","name":"Back"}`))
+		if got := fmt.Sprint(w.stored("billing").Access); got != "map[stock:[see]]" {
+			t.Errorf("access %s", got)
 		}
 	})
 }

@@ -109,6 +109,7 @@ func TestACredentialIDIsNeverUsedAgain(t *testing.T) {
 		_, err = w.DeleteClient(ctx, w.actor, target)
 		w.ok(err)
 		w.clock.advance(90 * 24 * time.Hour)
+		w.client("later") // the newest commit is never purged
 		_, err = w.Store.PurgeTombstones(ctx, w.clock.now().Add(-30*24*time.Hour).UnixMicro())
 		w.ok(err)
 		made := w.client("billing")
@@ -360,6 +361,39 @@ func TestConcurrentChangesAllCount(t *testing.T) {
 		}
 		if len(ids) != n+1 {
 			t.Errorf("left: %v", slices.Sorted(maps.Keys(ids)))
+		}
+	})
+}
+
+func TestOneChangeTakesAccessFromSoMany(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		w.cascade = 2
+		w.api("orders", "read")
+		for _, id := range []string{"a", "b", "c"} {
+			w.client(id, "orders read")
+		}
+		_, err := w.DeleteAPI(w.Context(), w.actor, Target{ID: "orders"})
+		w.refused(err, Refused, "3 clients", "at most 2", "some at a time")
+		_, _, err = w.Ungrant(w.Context(), w.actor, Target{ID: "a"}, Access{API: "orders"})
+		w.ok(err)
+		_, err = w.DeleteAPI(w.Context(), w.actor, Target{ID: "orders"})
+		w.ok(err)
+		if got := w.stored("c").Access; len(got) != 0 {
+			t.Errorf("left: %v", got)
+		}
+	})
+}
+
+func TestTimesOfAnObject(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		first := w.client("billing").Client
+		w.clock.advance(time.Hour)
+		_, _, err := w.DisableClient(w.Context(), w.actor, Target{ID: "billing"})
+		w.ok(err)
+		c, err := w.Client(w.Context(), w.actor, "billing")
+		w.ok(err)
+		if !c.Created.Equal(first.Created) || !c.Updated.Equal(first.Created.Add(time.Hour)) || c.Version != first.Version+1 {
+			t.Errorf("created %s, updated %s, version %d", c.Created, c.Updated, c.Version)
 		}
 	})
 }
