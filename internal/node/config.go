@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -35,8 +34,8 @@ type Config struct {
 	// Store is "sqlite" (in the data directory), "sqlite:PATH", or a
 	// postgres:// URL, where several hosts are allowed.
 	Store string `yaml:"store"`
-	// DataDir holds the lock, master.key, admin.sock, the database and the
-	// spool; default ./data. It is made with mode 0700.
+	// DataDir holds the lock, the node's id, master.key, admin.sock, the database
+	// (or its local copy) and the spool; default ./data. It is made with mode 0700.
 	DataDir string `yaml:"data_dir"`
 	// Apply is a declarative file that is applied at start, once per content.
 	Apply string `yaml:"apply"`
@@ -173,34 +172,15 @@ func (c *Config) validate() error {
 	return errors.Join(problems...)
 }
 
-// checkURL: https, or http on a loopback name (RFC 8414 §2 wants https; a
-// loopback name never leaves the machine).
+// checkURL holds the default issuer to what every issuer is held to.
 func checkURL(text string) error {
 	if text == "" {
 		return errors.New("missing; it is the https URL under which programs reach this server, as https://auth.example.com")
 	}
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.Opaque != "":
-		return errors.New("not an absolute URL; write for example https://auth.example.com")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.ForceQuery:
-		return errors.New("must not have a user, query or fragment")
-	case strings.HasSuffix(u.Path, "/") && u.Path != "/":
-		return errors.New("must not end in a slash")
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && loopbackName(u.Hostname()):
-		return nil
+	if message, fix := registry.CheckURL(text); message != "" {
+		return fmt.Errorf("%s; %s", message, fix)
 	}
-	return errors.New("must be https (http only on localhost, 127.0.0.0/8 or [::1])")
-}
-
-func loopbackName(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
+	return nil
 }
 
 // checkListener refuses plain HTTP that others could read or reach: tokens and
@@ -210,7 +190,7 @@ func (c *Config) checkListener(l Listener, behindProxy bool) error {
 	if err != nil {
 		return fmt.Errorf("%q is not an address; write host:port, as 127.0.0.1:8080", l.Addr)
 	}
-	if l.TLS != nil || c.TLS != nil || behindProxy || loopbackName(host) {
+	if l.TLS != nil || c.TLS != nil || behindProxy || registry.Loopback(host) {
 		return nil
 	}
 	return fmt.Errorf("%s is not loopback and has no tls; give it a certificate, or name the proxies in front of it in trusted_proxies", l.Addr)

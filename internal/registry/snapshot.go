@@ -29,8 +29,8 @@ type Doc struct {
 	Doc  []byte
 }
 
-// Warning says why a stored object is not used. It is for the log and the
-// health page: the node goes on with the others.
+// Warning says why a stored object is not used. It is for the log: the node goes
+// on with the others.
 type Warning struct {
 	Kind    string
 	ID      string

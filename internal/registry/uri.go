@@ -56,9 +56,9 @@ func splitURL(iss string) (host, path string, err error) {
 	return host, strings.TrimSuffix(u.EscapedPath(), "/"), nil
 }
 
-// loopback reports whether the host is this machine by name or address, where
-// plain http never leaves it.
-func loopback(host string) bool {
+// Loopback reports whether the host, without a port, is this machine by name or
+// address, where plain http never leaves it.
+func Loopback(host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()
 	}
