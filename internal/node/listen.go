@@ -20,6 +20,11 @@ const drainTime = 10 * time.Second
 // listen opens all sockets before anything serves: a port in use is found
 // before the first token leaves.
 func (n *Node) listen() error {
+	proxies, err := n.cfg.proxies()
+	if err != nil {
+		return err
+	}
+	connections := web.FileConnections(proxies)
 	for _, l := range n.cfg.Listen {
 		socket, err := net.Listen("tcp", l.Addr)
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -28,6 +33,7 @@ func (n *Node) listen() error {
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
+		socket = connections.Limit(socket)
 		n.sockets = append(n.sockets, socket)
 		files := l.TLS
 		if files == nil {

@@ -26,4 +26,5 @@ func Limit(s *http.Server) {
 	s.WriteTimeout = BodyTimeout + WriteTimeout
 	s.IdleTimeout = IdleTimeout
 	s.MaxHeaderBytes = symbolon.MaxHeader - bufioSlop
+	s.DisableGeneralOptionsHandler = true // its answer to OPTIONS * has no request id
 }
