@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,9 @@ func openDataDir(path string) (*dataDir, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("data_dir %s is open to others (mode %04o); run: chmod 700 %s", path, info.Mode().Perm(), path)
 	}
+	if err := checkOwner(path, info, os.Geteuid()); err != nil {
+		return nil, err
+	}
 	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -64,6 +68,16 @@ func openDataDir(path string) (*dataDir, error) {
 		return nil, err
 	}
 	return &dataDir{path: path, lock: lock}, nil
+}
+
+// checkOwner refuses a directory of another user than uid: whoever owns it may
+// replace what is in it, the master key and the administration's socket too.
+func checkOwner(path string, info fs.FileInfo, uid int) error {
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != uid {
+		return fmt.Errorf("data_dir %s belongs to the user with the uid %d, and the server runs as %d; run it as that user, or run: chown -R %d %s",
+			path, owner.Uid, uid, uid, path)
+	}
+	return nil
 }
 
 func (d *dataDir) join(name string) string { return filepath.Join(d.path, name) }

@@ -41,3 +41,28 @@ func TestDataDirOpenToOthersIsRefused(t *testing.T) {
 		t.Fatalf("got %v, want the chmod that helps", err)
 	}
 }
+
+// TestDataDirOfAnotherUserIsRefused: its owner could put a master key there that
+// he knows, or a socket of his own.
+func TestDataDirOfAnotherUserIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkOwner(path, info, os.Geteuid()+1); err == nil || !strings.Contains(err.Error(), "chown -R") {
+		t.Errorf("got %v, want the owner that is wrong", err)
+	}
+	if os.Geteuid() != 0 {
+		return // only root can give a directory away
+	}
+	if err := os.Chown(path, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openDataDir(path); err == nil || !strings.Contains(err.Error(), "uid 65534") {
+		t.Errorf("got %v, want the owner that is wrong", err)
+	}
+}
