@@ -163,6 +163,27 @@ func TestRecordHasNoPlaceForSecrets(t *testing.T) {
 	}
 }
 
+// The check that says why a request was refused is the last, and is always there.
+func TestTheLastCheckHasItsPlace(t *testing.T) {
+	long := strings.Repeat("\x01", 3000)
+	r := &Record{
+		Outcome: long, Issuer: long, Client: long, Cred: long, APIs: slices.Repeat([]string{long}, 20), Code: long, Reason: long, RequestID: long,
+		Endpoint: long, Method: long, Scope: long, JTI: long, KID: long, Peer: netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666"),
+	}
+	for range 50 {
+		r.Checks = append(r.Checks, symbolon.Check{Name: long, Clause: long, Expected: long, Got: long, Fix: long, OK: true})
+	}
+	r.Checks[49].OK = false
+	line := r.AppendJSON(nil)
+	var got Record
+	if err := json.Unmarshal(line, &got); err != nil || len(line) > MaxRecord-maxTail+1 {
+		t.Fatalf("%d octets, %v", len(line), err)
+	}
+	if n := len(got.Checks); n < 2 || got.Checks[n-1].OK || got.Dropped != int64(50-n) {
+		t.Errorf("%d checks, %d dropped", n, got.Dropped)
+	}
+}
+
 func TestLongValuesAreMarked(t *testing.T) {
 	r := &Record{Outcome: Refused, Client: strings.Repeat("x", 300), APIs: slices.Repeat([]string{"a"}, MaxAPIs+3)}
 	line := r.AppendJSON(nil)

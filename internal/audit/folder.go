@@ -14,10 +14,16 @@ import (
 
 const (
 	defaultEvery = 5 * time.Second
-	batchOctets  = 8 << 20 // of the spool in one flush
-	batchShipped = 500     // records for the store in one flush
 	lastFlush    = 5 * time.Second
 )
+
+// batch bounds what one flush takes on.
+type batch struct {
+	octets  int64 // of the spool
+	shipped int   // records for the store
+}
+
+var defaultBatch = batch{octets: 8 << 20, shipped: 500}
 
 // FolderConfig says what is folded into what.
 type FolderConfig struct {
@@ -35,7 +41,8 @@ type FolderConfig struct {
 // up to which the spool was read; what is shipped before that has ids of its own:
 // so a kill at any point neither loses anything nor counts it twice.
 type Folder struct {
-	cfg FolderConfig
+	cfg   FolderConfig
+	batch batch
 
 	mu     sync.Mutex
 	walk   *walk               // stands at what was flushed; nil: to be asked of the store
@@ -57,7 +64,7 @@ func NewFolder(cfg FolderConfig) *Folder {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Folder{cfg: cfg, fold: newFold(cfg.Spool.cfg.Node), told: make(map[Damage]bool)}
+	return &Folder{cfg: cfg, batch: defaultBatch, fold: newFold(cfg.Spool.cfg.Node), told: make(map[Damage]bool)}
 }
 
 // Run flushes now and then until ctx ends, and once more then.
@@ -233,7 +240,7 @@ func (f *Folder) flushBatch(ctx context.Context) error {
 func (f *Folder) read(ctx context.Context) (closed []Position, err error) {
 	w := f.walk
 	last := w.pos
-	for octets := int64(0); octets < batchOctets && len(f.fold.records) < batchShipped && ctx.Err() == nil; {
+	for octets := int64(0); octets < f.batch.octets && len(f.fold.records) < f.batch.shipped && ctx.Err() == nil; {
 		line, err := w.next()
 		if w.pos.Segment != last.Segment && last.Offset > 0 {
 			closed = append(closed, last)

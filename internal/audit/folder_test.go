@@ -98,6 +98,21 @@ func TestUsageAndLastUsed(t *testing.T) {
 	}
 }
 
+// Names that anybody made up take no memory either.
+func TestMadeUpNamesAddUpToOne(t *testing.T) {
+	f := newFold("n1")
+	for i := range 100 {
+		r := refusal("192.0.2.1")
+		r.Client, r.Hash = fmt.Sprint("x", i), "0123456789abcdef"
+		if !f.add(r.AppendJSON(nil)) {
+			t.Fatal("not a record")
+		}
+	}
+	if len(f.usage) != 1 || len(f.used) != 0 {
+		t.Errorf("%d sums, %d uses", len(f.usage), len(f.used))
+	}
+}
+
 func TestRefusalsAreShipped(t *testing.T) {
 	db, s, f := openAll(t, t.TempDir())
 	fill(t, s, 0, 3)
@@ -255,7 +270,9 @@ func TestStoreAway(t *testing.T) {
 // More than one batch, over many segments.
 func TestFlushInBatches(t *testing.T) {
 	db, s, f := openAll(t, t.TempDir())
-	for i := range 1300 {
+	f.batch = batch{octets: 30_000, shipped: 25}
+	for i := range 130 {
+		fill(t, s, 1000+i, 1001+i)
 		r := typical()
 		r.Time, r.Outcome, r.Verified, r.Code, r.RequestID = s.cfg.Now(), Refused, false, "invalid_client", fmt.Sprint("r", i)
 		if err := s.Append(r); err != nil {
@@ -320,6 +337,7 @@ func TestPruneRemovesOldFlushedSegments(t *testing.T) {
 		}
 	}
 	// It holds after a restart, and a spool that is idle gets empty too.
+	fill(t, s, 600, 610)
 	closeSpool(t, s)
 	c.advance(100 * time.Hour)
 	s = spoolIn(t, s.Dir(), with)
@@ -336,7 +354,40 @@ func TestPruneRemovesOldFlushedSegments(t *testing.T) {
 	if r := verify(t, s.Dir(), storeAnchors(t, db)); !r.OK() {
 		t.Errorf("%+v", r)
 	}
-	fill(t, s, 600, 601)
+	// A segment that nothing comes to is no exception, and the current one stays.
+	fill(t, s, 610, 611)
+	for range 3 {
+		c.advance(100 * time.Hour)
+		if err := f.Prune(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := records(t, s.Dir()); len(got) != 0 {
+		t.Errorf("%d records are left", len(got))
+	}
+	fill(t, s, 611, 612)
+	if r := verify(t, s.Dir(), storeAnchors(t, db)); !r.OK() || r.Records != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What is old goes even when nothing comes that would close its segment.
+func TestPruneOfAnIdleSpool(t *testing.T) {
+	c := newClock()
+	db, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
+	f.cfg.Keep = 48 * time.Hour
+	fill(t, s, 0, 1)
+	c.advance(48 * time.Hour)
+	if err := f.Prune(t.Context()); err != nil || len(records(t, s.Dir())) != 1 {
+		t.Fatalf("removed at the edge, or %v", err)
+	}
+	c.advance(time.Second)
+	if err := f.Prune(t.Context()); err != nil || len(records(t, s.Dir())) != 0 {
+		t.Fatalf("not removed, or %v", err)
+	}
+	if r := verify(t, s.Dir(), storeAnchors(t, db)); !r.OK() {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestPruneKeepsWhatIsNotFlushed(t *testing.T) {

@@ -58,7 +58,7 @@ func randomRecord(g int) *Record {
 	r.RequestID = fmt.Sprintf("%d-%016x", g, rand.Uint64())
 	r.Client, r.Cred = fmt.Sprint("client", rand.N(5)), fmt.Sprint("s", rand.N(2))
 	r.APIs = []string{"orders", "invoices"}[:rand.N(3)]
-	switch rand.N(20) {
+	switch rand.N(40) {
 	case 0:
 		r.Outcome, r.Code = Refused, "invalid_scope"
 	case 1:
@@ -115,7 +115,7 @@ func runAndKill(t *testing.T, dir string, acknowledged map[string]bool) {
 		}
 		acknowledged[line[:len(line)-1]] = true
 		if first {
-			time.AfterFunc(time.Duration(rand.N(120))*time.Millisecond, func() { cmd.Process.Kill() })
+			time.AfterFunc(time.Duration(rand.N(80))*time.Millisecond, func() { cmd.Process.Kill() })
 		}
 	}
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.Exited() {

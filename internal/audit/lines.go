@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	maxLine   = 64 << 10  // octets of a line that a reader takes; a later version may write longer ones than MaxRecord
-	readChunk = 256 << 10 // octets read at once
+	maxLine   = 64 << 10  // octets of a line that every reader takes: a later version may write longer ones than MaxRecord
+	readChunk = 256 << 10 // octets that are read at once besides
 )
 
 // errPartial: what stands here is not a whole line. At the end of the newest
@@ -39,8 +39,7 @@ func (l *lines) next() ([]byte, error) {
 			l.off += int64(i) + 1
 			return line, nil
 		}
-		have := len(l.unread)
-		if have > 0 && bytes.IndexByte(l.unread, 0) >= 0 || have > maxLine {
+		if bytes.IndexByte(l.unread, 0) >= 0 {
 			return nil, l.end()
 		}
 		if err := l.fill(); err != nil {
@@ -64,6 +63,7 @@ func (l *lines) end() error {
 
 // fill reads on after what is unread.
 func (l *lines) fill() error {
+	// What fills the buffer without a line break is no line: nothing is read then.
 	if l.buf == nil {
 		l.buf = make([]byte, maxLine+readChunk)
 	}

@@ -18,7 +18,6 @@ import (
 const (
 	perNetwork   = 60   // of one network, with one code and one failed check
 	allNetworks  = 1200 // altogether: many networks fill a disk as well as one does
-	maxNetworks  = 4096 // that are told apart; the others share one cap
 	maxSummaries = 64   // kinds of summary; the others share one
 	topNetworks  = 8    // that a summary names
 )
@@ -92,16 +91,8 @@ func (l *refusals) admit(r *Record, network netip.Prefix, at time.Time, short bo
 		l.minute, l.seen, l.all = minute, make(map[networkKey]int), 0
 	}
 	key := networkKey{network, r.Code, failedCheck(r.Checks)}
-	n, known := l.seen[key]
-	if !known && len(l.seen) >= maxNetworks {
-		key = networkKey{}
-		n = l.seen[key]
-	}
-	if n < perNetwork && l.all < allNetworks && !short {
-		if !known {
-			key.code, key.check = strings.Clone(key.code), strings.Clone(key.check)
-		}
-		l.seen[key]++
+	if l.seen[key] < perNetwork && l.all < allNetworks && !short {
+		l.seen[key]++ // at most allNetworks keys: what is not admitted makes none
 		l.all++
 		return true
 	}

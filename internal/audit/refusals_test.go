@@ -120,11 +120,14 @@ func TestFloodOfNetworks(t *testing.T) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	const flood = 1_000_000
+	var issuers [1000]string
+	for i := range issuers {
+		issuers[i] = fmt.Sprint("i", i)
+	}
 	for i := range flood {
 		var a [4]byte
 		binary.BigEndian.PutUint32(a[:], uint32(i))
-		r.Issuer = fmt.Sprint("i", i%1000) // no more kinds of summaries either
+		r.Issuer = issuers[i%1000] // no more kinds of summaries either
 		if l.admit(r, Network(netip.AddrFrom4(a)), at, false) {
 			admitted++
 		}

@@ -111,7 +111,7 @@ func (m *matcher) segment(ctx context.Context, path string, limit int) (found []
 	if line, err := l.next(); err == nil {
 		if h, err := parseHeader(line); err == nil {
 			began, _ := time.Parse(time.RFC3339, h.Time)
-			older = m.Since.IsZero() || began.After(m.Since.Add(-clockSlack))
+			older = began.After(m.Since.Add(-clockSlack))
 			if m.Before > 0 && h.First >= m.Before || !m.Until.IsZero() && began.Add(-clockSlack).After(m.Until) {
 				return nil, true, nil
 			}

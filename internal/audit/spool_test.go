@@ -132,6 +132,9 @@ func TestTornLineIsCutAtStart(t *testing.T) {
 		}
 		var log output
 		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Logger = log.logger() })
+		if got := content(t, newest(t, dir)); int64(len(got)) != before {
+			t.Fatalf("cut at %d: %d octets are left, %d are whole lines", cut, len(got), before)
+		}
 		fill(t, s, 3, 4)
 		closeSpool(t, s)
 		checkIDs(t, dir, 4)
@@ -271,6 +274,9 @@ func TestReserveWithAHeaderIsCleared(t *testing.T) {
 	}
 	rewrite(t, reserve[0], line[32:])
 	s = spoolIn(t, dir)
+	if got := content(t, reserve[0]); len(got) != 0 {
+		t.Errorf("%q is left", got)
+	}
 	fill(t, s, 3, 100)
 	closeSpool(t, s)
 	checkIDs(t, dir, 100)

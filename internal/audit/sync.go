@@ -47,12 +47,9 @@ func (g *groupSync) wait(sync func() error) error {
 // nobody knows what reached the disk (the kernel forgets that it did not): the
 // records of this round count as not written, and the chain goes on in a new file.
 func (s *Spool) syncAll() error {
-	s.finishing.Lock() // so nobody closes the file meanwhile
+	s.finishing.Lock()
 	defer s.finishing.Unlock()
-	s.mu.Lock()
-	cur := s.cur
-	s.mu.Unlock()
-	err := s.finishLocked()
+	cur, err := s.finishClosed()
 	if cur != nil {
 		err = errors.Join(err, syncData(cur.f))
 	}
@@ -65,16 +62,21 @@ func (s *Spool) syncAll() error {
 	return fmt.Errorf("audit: the record could not be synced: %w", err)
 }
 
-// finish cuts the segments that were closed to their size, syncs and closes them.
+// finish does what is still to be done for segments that were closed.
 func (s *Spool) finish() error {
 	s.finishing.Lock()
 	defer s.finishing.Unlock()
-	return s.finishLocked()
+	_, err := s.finishClosed()
+	return err
 }
 
-func (s *Spool) finishLocked() error {
+// finishClosed cuts the segments that were closed to their size, syncs and closes
+// them. It returns the segment that was current when it began: if that is closed
+// meanwhile, its file stays open until the next call, for which the caller's
+// s.finishing has to be free.
+func (s *Spool) finishClosed() (*segment, error) {
 	s.mu.Lock()
-	finished, renamed := s.finished, s.renamed
+	cur, finished, renamed := s.cur, s.finished, s.renamed
 	s.finished, s.renamed = nil, false
 	s.mu.Unlock()
 	var err error
@@ -84,5 +86,5 @@ func (s *Spool) finishLocked() error {
 	for _, c := range finished {
 		err = errors.Join(err, c.f.Truncate(c.used), syncData(c.f), c.f.Close())
 	}
-	return err
+	return cur, err
 }

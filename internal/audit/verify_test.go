@@ -42,6 +42,7 @@ func anchorsOf(t testing.TB, dir string) Anchors {
 
 // spoolText is a spool as the lines of its segments.
 type spoolText struct {
+	tb       testing.TB
 	dir      string
 	numbers  []int64
 	segments [][][]byte
@@ -52,7 +53,7 @@ func readText(t testing.TB, dir string) *spoolText {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &spoolText{dir: dir, numbers: all}
+	s := &spoolText{tb: t, dir: dir, numbers: all}
 	for _, n := range all {
 		lines := bytes.SplitAfter(content(t, segmentPath(dir, n)), []byte("\n"))
 		s.segments = append(s.segments, lines[:len(lines)-1])
@@ -118,7 +119,7 @@ func (s *spoolText) tamper(t *rapid.T) (what string, segment, line int) {
 		if g == len(s.segments)-1 && i == last {
 			i--
 		}
-		lines[i] = forge(t, s.before(g, i), lines[i])
+		lines[i] = forge(s.tb, s.before(g, i), lines[i])
 		return at("a line was forged with its hash")
 	default:
 		s.segments[g] = slices.Insert(lines, i, []byte(rapid.SampledFrom([]string{"\n", "{}\n", "hello\n", `{"time":"2026-03-01T12:00:00.000000Z","outcome":"issued","n":1}` + "\n"}).Draw(t, "text")))
@@ -138,7 +139,7 @@ func (s *spoolText) before(g, i int) digest {
 	return d
 }
 
-func forge(t *rapid.T, prev digest, line []byte) []byte {
+func forge(t testing.TB, prev digest, line []byte) []byte {
 	body, _, ok := claimed(bytes.TrimSuffix(line, []byte("\n")))
 	if !ok {
 		t.Fatal("no hash")
@@ -212,6 +213,65 @@ func TestVerifyNeedsAnchorsForACutTail(t *testing.T) {
 	}
 	r := verify(t, dir, anchors)
 	if r.OK() || r.Damages[0].Segment != 1 || r.Damages[0].Line != 5 || r.Damages[0].Record != 4 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The end of a closed segment is missed even without anchors: by the next one.
+func TestVerifyNamesWhatIsMissingAtTheEndOfASegment(t *testing.T) {
+	dir := t.TempDir()
+	s := spoolIn(t, dir)
+	fill(t, s, 0, 100)
+	closeSpool(t, s)
+	text := readText(t, dir)
+	last := len(text.segments[0]) - 1 // records in it
+	text.segments[0] = text.segments[0][:last-1]
+	text.write(t)
+	r := verify(t, dir, Anchors{})
+	if r.OK() || r.Damages[0].Record != int64(last-1) || !strings.Contains(r.Damages[0].What, fmt.Sprintf("records %d to %d", last-1, last)) {
+		t.Errorf("%+v", r.Damages)
+	}
+}
+
+// The last line of a segment, forged with a hash that fits: the header of the next
+// segment knows the true one, and so does the segment's anchor.
+func TestVerifyFindsAForgedLastLine(t *testing.T) {
+	dir := t.TempDir()
+	s := spoolIn(t, dir)
+	fill(t, s, 0, 100)
+	closeSpool(t, s)
+	anchors := anchorsOf(t, dir)
+	text := readText(t, dir)
+	last := len(text.segments[0]) - 1
+	text.segments[0][last] = forge(t, text.before(0, last), text.segments[0][last])
+	text.write(t)
+	r := verify(t, dir, Anchors{})
+	if r.OK() || r.Damages[0].Segment != 2 || r.Damages[0].Record != int64(last) || r.Damages[0].Line != 1 {
+		t.Errorf("%+v", r.Damages)
+	}
+	for _, n := range text.numbers[1:] {
+		if err := os.Remove(segmentPath(dir, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := verify(t, dir, Anchors{Segments: anchors.Segments[:1]}); r.OK() || r.Damages[0].Line != int64(last+1) || r.Damages[0].Record != int64(last) {
+		t.Errorf("%+v", r.Damages)
+	}
+}
+
+// A hash has one spelling: base64 would read others too.
+func TestVerifyFindsAnotherSpellingOfAHash(t *testing.T) {
+	dir := t.TempDir()
+	s := spoolIn(t, dir)
+	fill(t, s, 0, 5)
+	closeSpool(t, s)
+	text := readText(t, dir)
+	line := text.segments[0][2]
+	c := &line[len(line)-4] // of the last six bits two are loose
+	alphabet := "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	*c = alphabet[strings.IndexByte(alphabet, *c)^1]
+	text.write(t)
+	if r := verify(t, dir, Anchors{}); r.OK() || r.Damages[0].Line != 3 {
 		t.Errorf("%+v", r)
 	}
 }
