@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -119,7 +120,7 @@ func (p *applier) operators() error {
 
 func (p *applier) apis() error {
 	for _, n := range p.req.Objects.APIs {
-		want := or(n.Object.Issuer, registry.DefaultIssuer)
+		want := cmp.Or(n.Object.Issuer, registry.DefaultIssuer)
 		members := slices.Concat(apiMembers, []string{"issuer"})
 		s, api, err := bring(p, registry.KindAPI, n.Object.ID, n, members)
 		if err != nil {

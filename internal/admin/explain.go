@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,12 +100,12 @@ func (e *Explanation) words() []string {
 // Words tells one changed member: "token.lifetime: 1h → 10m".
 func (f FieldChange) Words() string {
 	const nothing = "(none)"
-	return fmt.Sprintf("%s: %s → %s", f.Path, or(f.Before, nothing), or(f.After, nothing))
+	return fmt.Sprintf("%s: %s → %s", f.Path, cmp.Or(f.Before, nothing), cmp.Or(f.After, nothing))
 }
 
 func recordWords(r *audit.Record) []string {
 	var out []string
-	who := or(r.Client, "somebody")
+	who := cmp.Or(r.Client, "somebody")
 	if !r.Verified && r.Client != "" {
 		who += " (not proven)"
 	}
@@ -112,9 +113,9 @@ func recordWords(r *audit.Record) []string {
 	switch r.Outcome {
 	case audit.Issued:
 		out = append(out, fmt.Sprintf("%s: issued to %s at issuer %s", when, who, r.Issuer))
-		out = append(out, fmt.Sprintf("  token %s, scope %q, for %s", r.JTI, r.Scope, or(strings.Join(r.APIs, ", "), "no API")))
+		out = append(out, fmt.Sprintf("  token %s, scope %q, for %s", r.JTI, r.Scope, cmp.Or(strings.Join(r.APIs, ", "), "no API")))
 	default:
-		out = append(out, fmt.Sprintf("%s: %s %s to %s at issuer %s", when, r.Outcome, r.Code, who, or(r.Issuer, "(none)")))
+		out = append(out, fmt.Sprintf("%s: %s %s to %s at issuer %s", when, r.Outcome, r.Code, who, cmp.Or(r.Issuer, "(none)")))
 		if r.Reason != "" {
 			out = append(out, "  because: "+r.Reason)
 		}
@@ -139,7 +140,7 @@ func checkWords(c symbolon.Check) []string {
 		line += " (" + c.Clause + ")"
 	}
 	if c.Expected != "" || c.Got != "" {
-		line += fmt.Sprintf(": expected %s, got %s", or(c.Expected, "nothing"), or(c.Got, "nothing"))
+		line += fmt.Sprintf(": expected %s, got %s", cmp.Or(c.Expected, "nothing"), cmp.Or(c.Got, "nothing"))
 	}
 	if c.OK || c.Fix == "" {
 		return []string{line}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,19 +31,10 @@ func (a *Admin) Keys(ctx context.Context, actor Actor, issuer string) ([]Key, er
 		}
 	}
 	slices.SortFunc(out, func(x, y Key) int {
-		return compare(strings.Compare(x.Issuer, y.Issuer), strings.Compare(x.Algorithm, y.Algorithm),
+		return cmp.Or(strings.Compare(x.Issuer, y.Issuer), strings.Compare(x.Algorithm, y.Algorithm),
 			x.Announced.Compare(y.Announced), strings.Compare(x.ID, y.ID))
 	})
 	return out, nil
-}
-
-func compare(results ...int) int {
-	for _, r := range results {
-		if r != 0 {
-			return r
-		}
-	}
-	return 0
 }
 
 // RotateKey lets the next key of an issuer and algorithm sign as soon as

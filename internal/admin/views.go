@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
@@ -120,7 +122,7 @@ type Key struct {
 func showIssuer(i *registry.Issuer, base string, version int64) Issuer {
 	s := keySettings(i)
 	return Issuer{ID: i.ID, URL: i.Resolve(base), Token: IssuerToken{registry.Duration(i.TokenLifetime())},
-		Profile: or(i.Profile, registry.ProfileStandard), Audience: i.Audience, Keys: s,
+		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, Keys: s,
 		ManagedBy: i.ManagedBy, Created: i.Created, Updated: i.Updated, Version: version}
 }
 
@@ -137,9 +139,9 @@ func keySettings(i *registry.Issuer) KeySchedule {
 
 func showAPI(a *registry.API, version int64) API {
 	out := API{ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Scopes: a.Scopes,
-		Token: APIToken{Format: or(a.Token.Format, registry.FormatJWT), Lifetime: a.Token.Lifetime,
-			Algorithm: string(a.SigningAlgorithm()), Typ: or(a.Token.Typ, "at+jwt")},
-		Bound: or(a.Bound, registry.BoundOptional), ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
+		Token: APIToken{Format: cmp.Or(a.Token.Format, registry.FormatJWT), Lifetime: a.Token.Lifetime,
+			Algorithm: string(a.SigningAlgorithm()), Typ: cmp.Or(a.Token.Typ, symbolon.TypAccessToken)},
+		Bound: cmp.Or(a.Bound, registry.BoundOptional), ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
 	if out.Scopes == nil {
 		out.Scopes = map[string]registry.Scope{}
 	}
@@ -148,7 +150,7 @@ func showAPI(a *registry.API, version int64) API {
 
 func showClient(c *registry.Client, version int64, used map[string]time.Time) Client {
 	out := Client{ID: c.ID, Name: c.Name, Owner: c.Owner, Labels: c.Labels, State: c.State, StateBy: c.StateBy,
-		Issuers: c.IssuerIDs(), Bound: or(c.Bound, registry.BoundOptional), Secrets: showSecrets(c, used), Auth: c.Auth,
+		Issuers: c.IssuerIDs(), Bound: cmp.Or(c.Bound, registry.BoundOptional), Secrets: showSecrets(c, used), Auth: c.Auth,
 		Access: c.Access, DefaultAPI: c.DefaultAPI, Claims: c.Claims, ManagedBy: c.ManagedBy,
 		Created: c.Created, Updated: c.Updated, Version: version}
 	if out.Labels == nil {
@@ -198,11 +200,4 @@ func lastUse(rows []store.LastUsed) map[string]time.Time {
 		out[r.Credential] = time.UnixMicro(r.At).UTC()
 	}
 	return out
-}
-
-func or(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }

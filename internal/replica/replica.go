@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,10 +100,10 @@ func open(ctx context.Context, cfg Config, tune func(*Replica)) (*Replica, error
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	cfg.MaxStale = or(cfg.MaxStale, DefaultMaxStale)
+	cfg.MaxStale = cmp.Or(cfg.MaxStale, DefaultMaxStale)
 	r := &Replica{
 		cfg:      cfg,
-		cache:    newCache(or(cfg.CacheClients, DefaultCacheClients), or(cfg.CacheBytes, DefaultCacheBytes)),
+		cache:    newCache(cmp.Or(cfg.CacheClients, DefaultCacheClients), cmp.Or(cfg.CacheBytes, DefaultCacheBytes)),
 		follower: follower{turn: make(chan struct{}, 1), published: make(chan struct{})},
 		contact:  openContact(cfg.ContactFile, cfg.Now),
 		page:     changesPage,
@@ -124,13 +125,6 @@ func open(ctx context.Context, cfg Config, tune func(*Replica)) (*Replica, error
 		return nil, err
 	}
 	return r, nil
-}
-
-func or[T int | int64 | time.Duration](n, def T) T {
-	if n == 0 {
-		return def
-	}
-	return n
 }
 
 // Close ends what requests have set going. The store and the file stay open.

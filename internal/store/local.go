@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,7 +35,7 @@ func OpenLocal(ctx context.Context, path string, cfg LocalConfig) (*Local, error
 	if cfg.PoolSize < 0 {
 		return nil, errors.New("store: PoolSize is negative")
 	}
-	e, err := openSQLite(ctx, path, replicaFile, or(cfg.PoolSize, defaultReaders))
+	e, err := openSQLite(ctx, path, replicaFile, cmp.Or(cfg.PoolSize, defaultReaders))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 }
 
 func (s *Store) openFile(ctx context.Context, path string) (err error) {
-	if s.e, err = openSQLite(ctx, path, storeFile, or(s.cfg.PoolSize, defaultReaders)); err != nil {
+	if s.e, err = openSQLite(ctx, path, storeFile, cmp.Or(s.cfg.PoolSize, defaultReaders)); err != nil {
 		return err
 	}
 	if s.reader, err = newReader(ctx, s.e.r); err != nil {
@@ -77,20 +78,13 @@ func (s *Store) openServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.e = openPostgres(pg, or(s.cfg.PoolSize, defaultPostgresPool))
+	s.e = openPostgres(pg, cmp.Or(s.cfg.PoolSize, defaultPostgresPool))
 	if err := s.e.migratePostgres(ctx, pg); err != nil {
 		s.e.w.Close()
 		return err
 	}
 	s.hub.listen = func(ctx context.Context) error { return s.listen(ctx, pg) }
 	return nil
-}
-
-func or(n, def int) int {
-	if n == 0 {
-		return def
-	}
-	return n
 }
 
 // Close waits for calls in progress and closes the store.
