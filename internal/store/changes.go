@@ -68,43 +68,71 @@ func (u *unit) known(p Position, head headRow) error {
 	return err
 }
 
-const selectChanges = `SELECT o.kind, o.id, o.seq, o.version, o.deleted, o.keep, o.sum, o.doc, coalesce(c.epoch, 0), coalesce(c.commit_id, '')
-	FROM objects o LEFT JOIN commits c ON c.seq = o.seq WHERE `
-
-// changes reads whole commits. The last one read may be cut by the limit: it
-// is left for the next call, or read whole when it is the only one.
+// changes reads whole commits, as many as fit.
 func (u *unit) changes(after int64, limit int, head headRow) ([]Change, error) {
-	b := builder{head: head, limit: limit}
-	err := u.query("read changes", selectChanges+`o.seq > $1 ORDER BY o.seq, o.kind, o.id LIMIT $2`, []any{after, limit + 1}, b.add)
+	c := cut{limit: limit}
+	err := u.query("read changes", `SELECT seq, length(doc) FROM objects WHERE seq > $1 ORDER BY seq LIMIT $2`, []any{after, limit + 1}, c.add)
 	if err != nil {
 		return nil, err
 	}
-	if !b.full {
-		if len(b.changes) == 0 && after < head.Seq || len(b.changes) > 0 && b.last().Seq < head.Seq {
-			b.changes = append(b.changes, Change{Position: head.Position, Settled: true})
+	to, oversize := c.end()
+	if oversize {
+		if err := u.patience(); err != nil {
+			return nil, err
 		}
-		return b.changes, nil
 	}
-	if len(b.changes) > 1 {
-		return b.changes[:len(b.changes)-1], nil
+	b := builder{head: head}
+	err = u.query("read changes", `SELECT o.kind, o.id, o.seq, o.version, o.deleted, o.keep, o.sum, o.doc, coalesce(c.epoch, 0), coalesce(c.commit_id, '')
+		FROM objects o LEFT JOIN commits c ON c.seq = o.seq WHERE o.seq > $1 AND o.seq <= $2 ORDER BY o.seq, o.kind, o.id`,
+		[]any{after, to}, b.add)
+	if err != nil {
+		return nil, err
 	}
-	only := b.last().Seq
-	b = builder{head: head}
-	err = u.query("read changes", selectChanges+`o.seq = $1 ORDER BY o.kind, o.id`, []any{only}, b.add)
-	return b.changes, err
+	if !c.over && max(after, to) < head.Seq { // what came last wrote no object
+		b.changes = append(b.changes, Change{Position: head.Position, Settled: true})
+	}
+	return b.changes, nil
+}
+
+// cut finds how many whole commits fit into one answer.
+type cut struct {
+	limit, rows, bytes int
+	current, complete  int64 // commits: that of the last row, and the one before it
+	over               bool
+}
+
+func (c *cut) add(row scanner) error {
+	var seq int64
+	var size int
+	if err := row.Scan(&seq, &size); err != nil || c.over {
+		return err
+	}
+	if seq != c.current {
+		c.complete, c.current = c.current, seq
+	}
+	c.rows++
+	c.bytes += size
+	c.over = c.rows > c.limit || c.bytes > changesBytes
+	return nil
+}
+
+// end is the last commit of the answer; oversize: it is the only one, and
+// larger than an answer should be.
+func (c *cut) end() (to int64, oversize bool) {
+	switch {
+	case !c.over:
+		return c.current, false
+	case c.complete > 0:
+		return c.complete, false
+	}
+	return c.current, true
 }
 
 // builder groups rows into changes.
 type builder struct {
 	head    headRow
-	limit   int // 0: none
 	changes []Change
-	rows    int
-	bytes   int
-	full    bool
 }
-
-func (b *builder) last() *Change { return &b.changes[len(b.changes)-1] }
 
 func (b *builder) add(row scanner) error {
 	var o Object
@@ -116,16 +144,12 @@ func (b *builder) add(row scanner) error {
 	if o.Seq <= b.head.floor {
 		p = b.head.purged(o.Seq)
 	}
-	if len(b.changes) == 0 || b.last().Seq != o.Seq {
+	last := len(b.changes) - 1
+	if last < 0 || b.changes[last].Seq != o.Seq {
 		b.changes = append(b.changes, Change{Position: p, Settled: o.Seq == b.head.Seq})
+		last++
 	}
-	b.last().Objects = append(b.last().Objects, ChangedObject{Object: o})
-	b.rows++
-	b.bytes += len(o.Doc)
-	if b.limit > 0 && (b.rows > b.limit || b.bytes > changesBytes) {
-		b.full = true
-		return errEnough
-	}
+	b.changes[last].Objects = append(b.changes[last].Objects, ChangedObject{Object: o})
 	return nil
 }
 
