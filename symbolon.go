@@ -18,13 +18,9 @@ const (
 // Token types (RFC 6749 §7.1).
 const TokenTypeBearer = "Bearer"
 
-// Values of the JOSE header parameter typ that the product issues or accepts.
-// Each kind of token has its own, so that none is taken for another
-// (RFC 8725 §3.11).
-const (
-	TypAccessToken     = "at+jwt"             // RFC 9068 §2.1
-	TypAccessTokenLong = "application/at+jwt" // the same, spelled out (RFC 9068 §4)
-)
+// Values of the JOSE header parameter typ. Each kind of token has its own, so
+// that none is taken for another (RFC 8725 §3.11).
+const TypAccessToken = "at+jwt" // RFC 9068 §2.1
 
 // Limits of the wire. A server refuses what exceeds them, a library neither
 // sends nor accepts it.
