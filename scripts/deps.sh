@@ -9,6 +9,7 @@ declare -A package=(
   [curl]=curl [openssl]=openssl [python3]=python3 [jq]=jq
   [haproxy]=haproxy [prometheus]=prometheus
   [postgres]=postgresql [setpriv]=util-linux [git]=git
+  [gcc]=gcc [stdio.h]=libc6-dev # for go test -race
 )
 die() { echo "deps: $*" >&2; exit 1; }
 command -v go >/dev/null || die "Go is not installed; it needs Go 1.26.6 or later from go.dev/dl"
@@ -18,6 +19,7 @@ printf '1.26.6\n%s\n' "$(go env GOVERSION | sed 's/^go//')" | sort -CV || die "$
 
 has() {
   case $1 in
+    stdio.h) [ -e /usr/include/stdio.h ] ;;
     postgres) compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
     *) PATH=$PATH:/usr/sbin:/usr/local/sbin command -v "$1" >/dev/null ;;
   esac
