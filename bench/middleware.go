@@ -50,7 +50,7 @@ func (b *bench) middleware(report *report) error {
 		return err
 	}
 	report.atMost("look-up of a verified token", nanos/1000, 0.6, "µs")
-	report.atMost("its allocations", allocs, 0, "")
+	report.add("its allocations", fmt.Sprintf("%.0f", allocs), "0", allocs == 0)
 	return nil
 }
 
