@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -14,16 +15,47 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
 
-// printJSON writes one document to stdout.
+// printJSON writes one document to stdout. What could move a terminal's cursor
+// is escaped: encoding/json leaves U+009B and the marks that reorder text as
+// they are, and a record holds what anybody sent as a client_id.
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.stdout)
+	var doc bytes.Buffer
+	e := json.NewEncoder(&doc)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := a.stdout.Write(escapeJSON(doc.Bytes()))
+	return err
+}
+
+// escapeJSON escapes what is not printable in a JSON text, all of which beyond
+// ASCII stands in strings.
+func escapeJSON(doc []byte) []byte {
+	hidden := func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsPrint(r) || r == 0x7f }
+	if !bytes.ContainsFunc(doc, hidden) {
+		return doc
+	}
+	var out []byte
+	for _, r := range string(doc) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }
 
 // show prints v as JSON where that was asked for, else as text says.
