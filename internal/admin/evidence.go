@@ -46,7 +46,8 @@ type ChangeQuery struct {
 	Limit                                  int    // default 100, at most 1000
 }
 
-// Changes lists records of changes, newest first, from the store.
+// Changes lists records of changes, newest first, from the store. The action
+// "admin.refused" gives the peers that were turned away.
 func (a *Admin) Changes(ctx context.Context, actor Actor, q ChangeQuery) ([]ChangeRecord, error) {
 	if err := actor.May(AuditRead); err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (a *Admin) Changes(ctx context.Context, actor Actor, q ChangeQuery) ([]Chan
 	if !q.Until.IsZero() {
 		sq.To = q.Until.UnixMicro()
 	}
-	if q.RequestID == "" {
+	if q.RequestID == "" && q.Action != peerRefused {
 		sq.Class = store.ClassChange
 	}
 	rows, err := a.Store.Records(ctx, sq)

@@ -18,23 +18,35 @@ import (
 // which are there. An unknown member is refused by name.
 func ReadNamed[T any](doc []byte) (Named[T], error) {
 	var n Named[T]
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&n.Object); err != nil {
-		return n, unreadable(err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return n, invalid("send one JSON object", "there is more than one JSON value")
-	}
-	// Decoder takes a name in any case, and of a repeated one the last: whoever
-	// reads the same text elsewhere may see something else.
-	if err := jose.CheckObject(doc); err != nil {
-		return n, invalid("name each member once", "the body is not a plain JSON object")
+	if err := readOne(doc, &n.Object); err != nil {
+		return n, err
 	}
 	fields, err := namedIn(reflect.TypeFor[T](), "", doc)
 	slices.Sort(fields)
 	n.Fields = fields
 	return n, err
+}
+
+// readOne reads one JSON value and refuses what another reader may see
+// otherwise.
+func readOne(doc []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return unreadable(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return invalid("send one JSON object", "there is more than one JSON value")
+	}
+	// Decoder takes a name in any case, and of a repeated one the last: whoever
+	// reads the same text elsewhere may see something else.
+	if !bytes.HasPrefix(bytes.TrimLeft(doc, " \t\r\n"), []byte("{")) {
+		return nil
+	}
+	if err := jose.CheckObject(doc); err != nil {
+		return invalid("name each member once", "the body is not a plain JSON object")
+	}
+	return nil
 }
 
 // unreadable says where a JSON document is wrong, not with what value.
@@ -172,13 +184,10 @@ func ReadNew[T any](kind string, doc []byte) (T, error) {
 // serverMembers are never part of a request.
 var serverMembers = []string{"v", "min", "created", "updated", "managed_by", "state_by", "spent", "secrets"}
 
-// ReadStrict reads a JSON value and refuses members that it does not know.
+// ReadStrict reads a JSON value and refuses members that it does not know, or
+// that are there twice.
 func ReadStrict[T any](doc []byte) (T, error) {
 	var out T
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&out); err != nil {
-		return out, unreadable(err)
-	}
-	return out, nil
+	err := readOne(doc, &out)
+	return out, err
 }

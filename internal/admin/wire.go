@@ -1,9 +1,6 @@
 package admin
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "encoding/json"
 
 // wireApply is an ApplyRequest as it crosses the socket: with the plain values
 // of its secrets, which are hashed on the other side, where it is known whether
@@ -30,10 +27,8 @@ func EncodeApply(req ApplyRequest) ([]byte, error) {
 // newer program may have sent what this one would leave out.
 func DecodeApply(doc []byte) (ApplyRequest, error) {
 	var w wireApply
-	d := json.NewDecoder(bytes.NewReader(doc))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&w); err != nil {
-		return ApplyRequest{}, unreadable(err)
+	if err := readOne(doc, &w); err != nil {
+		return ApplyRequest{}, err
 	}
 	req := w.ApplyRequest
 	req.Objects.Values = make(SecretValues)

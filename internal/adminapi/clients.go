@@ -66,9 +66,9 @@ func showCreated(made admin.CreatedClient) createdClient {
 // readNewClient takes the members secret and no_secret out of the body; the
 // rest is the client.
 func readNewClient(body []byte) (req admin.CreateClient, err error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
-		members = nil // ReadNew says what is wrong with it
+	members, err := admin.ReadStrict[map[string]json.RawMessage](body)
+	if err != nil {
+		return admin.CreateClient{}, err
 	}
 	if text, ok := members["secret"]; ok {
 		s, err := admin.ReadStrict[secretRequest](text)
