@@ -43,11 +43,11 @@ a whole here; grant and ungrant change it one by one.`,
 			"api": "id of an API that it has access to", "issuer": "id of an issuer where it may authenticate", "managed-by": "set of the declarative file that owns it",
 		}),
 		k.show(), update,
-		k.delete("Its tokens are refused from then on."),
+		k.delete("It gets no more tokens; APIs take those that it has until they expire."),
 		stateCmd(k, "enable", "Let a client authenticate again",
-			"enable lets a client authenticate again. Tokens from before it was disabled stay\nrefused; it gets new ones."),
+			"enable lets a client authenticate again. Tokens from before it was disabled stay\ndenied; it gets new ones."),
 		stateCmd(k, "disable", "Stop a client",
-			"disable stops a client: it gets no more tokens, and those that it has are refused\nby everybody who follows the revocation set. No declarative file enables it again."),
+			"disable stops a client: it gets no more tokens. APIs take those that it has until\nthey expire. No declarative file enables it again."),
 		grantCmd(k), ungrantCmd(k), newSecretCmd(k))
 }
 
@@ -194,7 +194,7 @@ func ungrantCmd(k kind[admin.Client]) *cobra.Command {
 		Use:   "ungrant CLIENT-ID API-ID [SCOPE…]",
 		Short: "Take scopes of an API, or all access to it, from a client",
 		Long: `ungrant removes scopes of an API from what a client may ask for; without scopes,
-all access to the API. The tokens that the client has for it are refused.`,
+all access to the API. The API takes tokens that the client has until they expire.`,
 		Example: "  symbolon client ungrant billing orders orders:write\n  symbolon client ungrant billing orders",
 		Args:    atLeast("CLIENT-ID", "API-ID"),
 	}

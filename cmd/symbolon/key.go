@@ -71,15 +71,15 @@ func revokeKeyCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke KEY-ID",
 		Short: "Revoke a signing key that leaked",
-		Long: `revoke takes a key out of the key set at once, destroys its private half, and
-refuses all tokens that it signed. The next key takes over. Verifiers that have
-the key set in their cache may know that one only after an hour.`,
+		Long: `revoke takes a key out of the key set at once and destroys its private half. The
+next key takes over. Verifiers take the tokens that it signed, and know the next
+key, by the key set in their cache: some fetch it once an hour.`,
 		Example: "  symbolon key revoke hq2u3eyi5yuzqc5zrrhbwtyx --yes",
 		Args:    exactArgs("KEY-ID"),
 	}
 	p, sure := a.objects(cmd), a.confirms(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := sure.ask("revokes the signing key "+args[0]+" and refuses every token that it signed", args[0]); err != nil {
+		if err := sure.ask("revokes the signing key "+args[0]+", so that no token that it signed is valid", args[0]); err != nil {
 			return err
 		}
 		var k admin.Key

@@ -121,7 +121,7 @@ func endSecretCmd(k kind[admin.Client], verb string) *cobra.Command {
 	method, suffix := http.MethodDelete, []string{}
 	if verb == "revoke" {
 		short, long, did = "Revoke a secret that leaked",
-			"revoke is for a secret that leaked: it is not accepted any more, under no id, and\nthe tokens that were obtained with it are refused. It works on a removed one too.", "revoked"
+			"revoke is for a secret that leaked: it is not accepted any more, under no id, and\nthe tokens that were obtained with it are denied; APIs take them until they\nexpire. It works on a removed one too.", "revoked"
 		method, suffix = http.MethodPost, []string{"revoke"}
 	}
 	cmd := &cobra.Command{

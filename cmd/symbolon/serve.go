@@ -23,9 +23,9 @@ func newServeCmd(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server",
 		Long: `serve runs the server until it is told to stop (SIGTERM, SIGINT); requests in
-flight finish. Each option may stand in the file (symbolon.yaml), in the
-environment as SYMBOLON_ and its name (SYMBOLON_DATA_DIR), or here; the later
-wins.`,
+flight finish. Each option but --config and --log may stand in the file
+(symbolon.yaml), in the environment as SYMBOLON_ and its name (SYMBOLON_DATA_DIR),
+or here; the later wins.`,
 		Example: "  symbolon serve --config symbolon.yaml\n  symbolon serve --url http://localhost:8080 --data-dir ./data",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {

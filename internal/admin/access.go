@@ -28,7 +28,7 @@ func (a *Admin) Grant(ctx context.Context, actor Actor, t Target, access Access)
 }
 
 // Ungrant takes scopes of an API, or all access to it, from a client. Its
-// tokens for the API are refused from then on.
+// tokens for the API are denied.
 func (a *Admin) Ungrant(ctx context.Context, actor Actor, t Target, access Access) (Client, int64, error) {
 	return a.editClient(ctx, actor, t, "client.ungrant", func(_ *change, _ *staged, client *registry.Client) error {
 		has, ok := client.Access[access.API]

@@ -36,7 +36,7 @@ func (a *Admin) CreateAPI(ctx context.Context, actor Actor, api registry.API) (A
 }
 
 // UpdateAPI changes members of an API. A scope that goes is taken from every
-// client that has it, and their tokens for the API are refused from then on.
+// client that has it, and their tokens for the API are denied.
 func (a *Admin) UpdateAPI(ctx context.Context, actor Actor, u Update[registry.API]) (API, int64, error) {
 	if err := actor.May(APIsWrite); err != nil {
 		return API{}, 0, err
@@ -52,7 +52,7 @@ func (a *Admin) UpdateAPI(ctx context.Context, actor Actor, u Update[registry.AP
 }
 
 // DeleteAPI deletes an API. Every client loses its access to it, and their
-// tokens for it are refused from then on.
+// tokens for it are denied.
 func (a *Admin) DeleteAPI(ctx context.Context, actor Actor, t Target) (int64, error) {
 	if err := actor.May(APIsWrite); err != nil {
 		return 0, err

@@ -102,8 +102,8 @@ func (a *Admin) EnableClient(ctx context.Context, actor Actor, t Target) (Client
 }
 
 // DisableClient stops a client: it gets no more tokens, and those that it has
-// are refused by everybody who follows the revocation set. No file enables it
-// again, not even one whose prune had disabled it before.
+// are denied. No file enables it again, not even one whose prune had disabled it
+// before.
 func (a *Admin) DisableClient(ctx context.Context, actor Actor, t Target) (Client, int64, error) {
 	return a.editClient(ctx, actor, t, "client.disable", func(_ *change, _ *staged, client *registry.Client) error {
 		client.State, client.StateBy = registry.StateDisabled, actor.Name

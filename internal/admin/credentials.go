@@ -117,8 +117,8 @@ func (a *Admin) RemoveSecret(ctx context.Context, actor Actor, t Target, id stri
 }
 
 // RevokeSecret is for a secret that leaked: it is not accepted any more, under
-// no id, and the tokens obtained with it are refused from then on. It works on
-// a secret that was removed before, too.
+// no id, and the tokens obtained with it are denied. It works on a secret that was
+// removed before, too.
 func (a *Admin) RevokeSecret(ctx context.Context, actor Actor, t Target, id string) (Client, int64, error) {
 	return a.editClient(ctx, actor, t, "secret.revoke", func(c *change, s *staged, client *registry.Client) error {
 		return c.revokeSecret(s, client, id)

@@ -70,8 +70,8 @@ func (a *Admin) RotateKey(ctx context.Context, actor Actor, issuer, algorithm st
 }
 
 // RevokeKey is for a key that leaked: it leaves the key set, its private half
-// is destroyed, tokens that it signed are refused, and the next key takes over
-// at once.
+// is destroyed, tokens that it signed are denied, and the next key takes over at
+// once.
 func (a *Admin) RevokeKey(ctx context.Context, actor Actor, kid string) (Key, int64, error) {
 	if err := actor.May(KeysRotate); err != nil {
 		return Key{}, 0, err
