@@ -255,7 +255,12 @@ func (m *members) parsed(cmd *cobra.Command, flag, path, usage string, parse fun
 // release adds the flag that takes an object from its set.
 func (m *members) release(cmd *cobra.Command, word string) {
 	cmd.Flags().Bool("release", false, fmt.Sprintf("take the %s from the declarative file's set that owns it", word))
-	m.flags = append(m.flags, member{"release", "managed_by", func(*cobra.Command, string) (any, error) { return "", nil }})
+	m.flags = append(m.flags, member{"release", "managed_by", func(cmd *cobra.Command, flag string) (any, error) {
+		if on, err := cmd.Flags().GetBool(flag); err != nil || !on {
+			return nil, usagef("--%s takes no value", flag)
+		}
+		return "", nil
+	}})
 }
 
 // read gives the members whose flags were given.
