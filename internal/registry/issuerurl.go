@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/symbolon/symbolon"
 )
 
 // reservedSegments are first path segments that belong to endpoints. An issuer
@@ -64,7 +66,7 @@ func checkPath(path string) (message, fix string) {
 // metadataURLs are the four places of an issuer's metadata, without scheme
 // (RFC 8414 §3, §5; OpenID Connect Discovery §4).
 func metadataURLs(host, path string) []string {
-	const oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
+	const oauth, openid = symbolon.WellKnownServer, symbolon.WellKnownOpenID
 	return []string{host + path + oauth, host + path + openid, host + oauth + path, host + openid + path}
 }
 
