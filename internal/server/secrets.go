@@ -2,7 +2,11 @@ package server
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -34,18 +38,78 @@ var errGaveUp = &symbolon.Error{
 }
 
 // hashers bounds the slow hashes of a node. Only imported secrets need them.
+//
+// It remembers secrets that fitted, so that whoever fills the queue with wrong
+// ones keeps out nobody who was here before. What it keeps of each is a MAC over
+// the stored form and the value, under a key that this process alone has: of no
+// use to a reader of the database, and gone at the end. Only a good secret makes
+// an entry, and one whose stored form has changed is found no more.
 type hashers struct {
 	places  chan struct{} // who works or waits
 	workers chan struct{} // who works
+
+	key    [32]byte
+	mu     sync.Mutex
+	fitted map[[32]byte]struct{}
 }
 
+// maxFitted is how many secrets that fitted are remembered.
+const maxFitted = 4096
+
 func newHashers() *hashers {
-	return &hashers{places: make(chan struct{}, hashWorkers+hashQueue), workers: make(chan struct{}, hashWorkers)}
+	h := &hashers{
+		places: make(chan struct{}, hashWorkers+hashQueue), workers: make(chan struct{}, hashWorkers),
+		fitted: make(map[[32]byte]struct{}),
+	}
+	rand.Read(h.key[:]) // never fails, and never gives predictable bytes
+	return h
 }
 
 // matches reports whether the value is the secret that p was made of. It takes
-// some 20 ms once it has its turn, and refuses at once when the queue is full.
+// some 20 ms once it has its turn, and refuses at once when the queue is full;
+// what fitted before it knows at once.
 func (h *hashers) matches(ctx context.Context, value string, p registry.Argon2id) (bool, error) {
+	mark := h.mark(value, p)
+	if h.remembers(mark) {
+		return true, nil
+	}
+	hit, err := h.compare(ctx, value, p)
+	if hit {
+		h.remember(mark)
+	}
+	return hit, err
+}
+
+// mark stands for the value as the secret of p. p.Key has a fixed length.
+func (h *hashers) mark(value string, p registry.Argon2id) (mark [32]byte) {
+	mac := hmac.New(sha256.New, h.key[:])
+	mac.Write(p.Key)
+	mac.Write([]byte(value))
+	mac.Sum(mark[:0])
+	return mark
+}
+
+func (h *hashers) remembers(mark [32]byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.fitted[mark]
+	return ok
+}
+
+func (h *hashers) remember(mark [32]byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.fitted) >= maxFitted {
+		for old := range h.fitted { // any: it costs its client one slow hash
+			delete(h.fitted, old)
+			break
+		}
+	}
+	h.fitted[mark] = struct{}{}
+}
+
+// compare is the slow hash.
+func (h *hashers) compare(ctx context.Context, value string, p registry.Argon2id) (bool, error) {
 	select {
 	case h.places <- struct{}{}:
 		defer func() { <-h.places }()
