@@ -50,6 +50,7 @@ type staged struct {
 	why     string // for the record
 	denials []*registry.Denial
 	keep    bool // its tombstone is never purged
+	differs bool // changed has found so
 	named   bool // a declarative file names it
 	told    bool // a denial that has a record of its own
 	asked   bool // a client whose default APIs were asked for: they are not set by themselves
@@ -149,22 +150,24 @@ func (c *change) stage(s *staged, obj any, action string) {
 	s.after = obj
 }
 
-// changed reports whether the object differs from what is stored.
+// changed reports whether the object differs from what is stored. It is asked
+// once everything is staged.
 func (s *staged) changed() (bool, error) {
 	if s.action == "" || s.before == nil && s.after == nil {
 		return false, nil
 	}
-	if s.before == nil || s.after == nil {
+	if s.before == nil || s.after == nil || s.differs {
 		return true, nil
 	}
 	meta := metaOf(s.after)
 	meta.Created, meta.Updated = metaOf(s.before).Created, metaOf(s.before).Updated
-	was, err := registry.Encode(s.before, s.stored)
+	was, err := json.Marshal(s.before)
 	if err != nil {
 		return false, err
 	}
-	is, err := registry.Encode(s.after, s.stored)
-	return !bytes.Equal(was, is), err
+	is, err := json.Marshal(s.after)
+	s.differs = !bytes.Equal(was, is)
+	return s.differs, err
 }
 
 // metaOf gives what every kind of document carries.
