@@ -6,54 +6,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/audit"
-	"github.com/symbolon/symbolon/internal/registry"
-	"github.com/symbolon/symbolon/internal/web"
 )
-
-// call is one token request under way: where it arrived, what it says, what was
-// found out, and the record that it leaves. Calls are used again.
-type call struct {
-	Place
-	now     time.Time
-	request *tokenRequest
-	hashed  map[string]bool // slow hashes that were computed: stored form → the secret fits
-	decided *registry.Decision
-	trace   symbolon.Trace
-	record  audit.Record
-
-	body []byte // space for the request's body
-	out  []byte // space for the claims, and then the answer
-}
-
-// begin takes a call from the pool.
-func (s *Server) begin(at Place, x *web.Exchange) *call {
-	c := s.calls.Get().(*call)
-	c.Place, c.now = at, s.cfg.Now()
-	c.trace.Checks = c.trace.Checks[:0]
-	c.record = audit.Record{
-		Time:      c.now,
-		Issuer:    at.Issuer.ID,
-		RequestID: x.RequestID,
-		Endpoint:  x.Endpoint,
-		Peer:      x.Peer,
-	}
-	return c
-}
-
-// maxKept is the largest body whose space is used again.
-const maxKept = 8 << 10
-
-// end gives the call back without what it held of the request.
-func (s *Server) end(c *call) {
-	if cap(c.body) > maxKept {
-		c.body = nil
-	}
-	clear(c.body) // it may hold a secret, out a token
-	clear(c.out)
-	clear(c.trace.Checks)
-	*c = call{body: c.body[:0], out: c.out[:0], trace: symbolon.Trace{Checks: c.trace.Checks[:0]}}
-	s.calls.Put(c)
-}
 
 // errNoRecord: no token leaves without its record, and no refusal either.
 var errNoRecord = &symbolon.Error{

@@ -1,7 +1,8 @@
 // Package server holds the OAuth endpoints of an issuer: one file per endpoint
 // or grant. token.go reads as the checklist of a token request; its steps are
 // readRequest (request.go), authenticate (clientauth.go), decide
-// (clientcredentials.go), issue (issue.go) and the record (record.go).
+// (clientcredentials.go), issue (issue.go) and the record (record.go), and what
+// they find out stands in the call (call.go).
 //
 // It decides on the node's own replica, asks nobody else and writes nothing but
 // the spool.
