@@ -10,6 +10,23 @@ import (
 	"github.com/symbolon/symbolon/internal/store"
 )
 
+// LoadAnchors reads what the store knows about the spool of a node.
+func LoadAnchors(ctx context.Context, db *store.Store, node string) (Anchors, error) {
+	var a Anchors
+	var err error
+	if a.Flushed, err = db.SpoolPosition(ctx, node); err != nil {
+		return a, err
+	}
+	for after := int64(0); ; {
+		page, err := db.Segments(ctx, node, after, 0)
+		if err != nil || len(page) == 0 {
+			return a, err
+		}
+		a.Segments = append(a.Segments, page...)
+		after = page[len(page)-1].Number
+	}
+}
+
 // anchor tells the store about a closed segment that ends at end.
 func (f *Folder) anchor(ctx context.Context, end Position) error {
 	spool := f.cfg.Spool

@@ -72,8 +72,9 @@ func (f *Folder) Run(ctx context.Context) error {
 	tick := time.NewTicker(f.cfg.Every)
 	defer tick.Stop()
 	for {
-		f.report(f.Flush(ctx))
-		f.report(f.pruneHourly(ctx))
+		if err := errors.Join(f.Flush(ctx), f.pruneHourly(ctx)); ctx.Err() == nil {
+			f.report(err)
+		}
 		select {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
@@ -89,7 +90,6 @@ func (f *Folder) Run(ctx context.Context) error {
 // report says once that evidence waits, and once that it does not any more.
 func (f *Folder) report(err error) {
 	switch {
-	case errors.Is(err, context.Canceled):
 	case err != nil && !f.failed:
 		f.failed = true
 		f.cfg.Logger.Warn("audit: evidence waits in the spool; issuing goes on", "error", err)

@@ -3,6 +3,7 @@ package audit
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -67,13 +68,16 @@ func randomRecord(g int) *Record {
 	return r
 }
 
+// kills is how often TestKillLosesAndDoublesNothing kills; a long run takes 200.
+var kills = flag.Int("kills", 20, "how often a process is killed under load")
+
 // SECURITY: F1, F24: killed at random points under load, every acknowledged record
 // is in the spool, the chain holds, and the sums in the store are those of the spool:
 // nothing is lost and nothing is counted twice.
 func TestKillLosesAndDoublesNothing(t *testing.T) {
 	dir := t.TempDir()
 	acknowledged := make(map[string]bool)
-	for range 20 {
+	for range *kills {
 		runAndKill(t, dir, acknowledged)
 	}
 	db, s, f := openAll(t, dir)
@@ -142,20 +146,8 @@ func openAll(t *testing.T, dir string, change ...func(*SpoolConfig)) (*store.Sto
 
 func storeAnchors(t testing.TB, db *store.Store) Anchors {
 	t.Helper()
-	var a Anchors
-	for after := int64(0); ; {
-		page, err := db.Segments(t.Context(), "n1", after, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(page) == 0 {
-			break
-		}
-		a.Segments = append(a.Segments, page...)
-		after = page[len(page)-1].Number
-	}
-	var err error
-	if a.Flushed, err = db.SpoolPosition(t.Context(), "n1"); err != nil {
+	a, err := LoadAnchors(t.Context(), db, "n1")
+	if err != nil {
 		t.Fatal(err)
 	}
 	return a

@@ -94,7 +94,7 @@ func (q Query) matcher() *matcher {
 	}
 	if q.Text != "" {
 		text := appendString(nil, q.Text, maxLine)
-		m.text = bytes.ToLower(text[1 : len(text)-1])
+		m.text = appendLower(nil, text[1:len(text)-1])
 	}
 	return m
 }

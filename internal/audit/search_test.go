@@ -26,6 +26,9 @@ func history(t *testing.T) (string, time.Time) {
 			r.Outcome, r.Code, r.Reason = Refused, "invalid_scope", "scope Invoices:Read is not granted\u2028"
 			r.Checks = append(r.Checks, symbolon.Check{Name: "scope", Got: "Zebra " + fmt.Sprint(i)})
 		}
+		if i == 299 {
+			r.Scope = "ÜBER"
+		}
 		if i%30 == 0 {
 			r.Code, r.Issuer, r.Cred, r.Endpoint = "invalid_client", "partners", "s2", "introspect"
 		}
@@ -68,6 +71,7 @@ func TestSearch(t *testing.T) {
 		"text in a reason": {Query{Text: "invoices:READ", Limit: 1000}, every(func(i int) bool { return i%7 == 0 })},
 		"text, escaped":    {Query{Text: "granted\u2028", Limit: 1000}, every(func(i int) bool { return i%7 == 0 })},
 		"text in a check":  {Query{Text: "zebra 14", Limit: 1000}, every(func(i int) bool { return i == 14 || i >= 140 && i < 150 && i%7 == 0 })},
+		"text, not ASCII":  {Query{Text: "ÜBER"}, []string{"r299"}},
 		"a member's name":  {Query{Text: "request_id"}, nil},
 		"the newest":       {Query{Limit: 3}, []string{"r299", "r298", "r297"}},
 		"the default":      {Query{}, every(func(i int) bool { return i >= 200 })},

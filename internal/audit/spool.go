@@ -64,6 +64,7 @@ type Spool struct {
 	damage   *Damage  // to be told by the next header
 	flushed  Position // up to where this process has flushed to the store
 	skipTo   int64    // the next segment has at least this number
+	behind   bool     // the clock is behind the newest record
 	roll     bool     // the next record begins a new segment
 	spares   []*os.File
 	finished []closedSegment // to be cut to size and synced
@@ -86,6 +87,9 @@ type Spool struct {
 	wake chan struct{}
 	stop chan struct{}
 	done chan struct{}
+
+	ending sync.Once
+	endErr error
 }
 
 // Stats are counters since the start, for metrics.
@@ -182,9 +186,7 @@ func (s *Spool) write(line []byte, at time.Time) error {
 		}
 		return fmt.Errorf("audit: the record could not be written: %w", err)
 	}
-	if at.After(s.cur.newest) {
-		s.cur.newest = at
-	}
+	s.watchClock(at)
 	s.head.Offset += size
 	s.head.N++
 	s.head.Hash = hash
@@ -196,15 +198,26 @@ func (s *Spool) write(line []byte, at time.Time) error {
 	return nil
 }
 
+// watchClock says once when records begin to be earlier than the newest.
+func (s *Spool) watchClock(at time.Time) {
+	switch newest := s.cur.newest; {
+	case at.After(newest):
+		s.cur.newest, s.behind = at, false
+	case newest.Sub(at) > clockTolerance && !s.behind:
+		s.behind = true
+		s.cfg.Logger.Error("audit: the clock was set back: check its synchronization; a restart is refused until it has passed the newest record",
+			"now", at, "newest_record", newest)
+	}
+}
+
 // Close writes what is still to be told, syncs and stops. It leaves the segment
 // as it is: the next OpenSpool goes on in it.
 func (s *Spool) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
-	s.mu.Unlock()
+	s.ending.Do(func() { s.endErr = s.end() })
+	return s.endErr
+}
+
+func (s *Spool) end() error {
 	close(s.stop)
 	<-s.done
 	s.tell(s.cfg.Now(), true)
@@ -214,6 +227,9 @@ func (s *Spool) Close() error {
 	s.closed = true
 	if s.cur != nil {
 		err = errors.Join(err, s.cur.f.Close())
+	}
+	for _, c := range s.finished { // by an append since
+		err = errors.Join(err, c.f.Close())
 	}
 	for _, f := range s.spares {
 		err = errors.Join(err, f.Close())

@@ -306,6 +306,30 @@ func TestClockEarlierThanNewestRecord(t *testing.T) {
 	closeSpool(t, spoolIn(t, dir, with)) // the refusal left no lock
 }
 
+func TestClockSetBackIsLoggedOnce(t *testing.T) {
+	c := newClock()
+	var log output
+	s := spoolIn(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now, cfg.Logger = c.now, log.logger() })
+	times := func(n int) {
+		t.Helper()
+		if got := strings.Count(log.String(), "the clock was set back"); got != n {
+			t.Errorf("logged %d times, want %d", got, n)
+		}
+	}
+	fill(t, s, 0, 2)
+	c.advance(-clockTolerance)
+	fill(t, s, 2, 4)
+	times(0)
+	c.advance(-time.Second)
+	fill(t, s, 4, 9)
+	times(1)
+	c.advance(time.Hour)
+	fill(t, s, 9, 10)
+	c.advance(-time.Minute)
+	fill(t, s, 10, 12)
+	times(2)
+}
+
 func TestOneProcessAppends(t *testing.T) {
 	dir := t.TempDir()
 	spoolIn(t, dir)

@@ -19,6 +19,7 @@ type Anchors struct {
 
 // Report is what Verify found.
 type Report struct {
+	Node     string   `json:"node"` // that wrote the newest segment
 	Segments int64    `json:"segments"`
 	Records  int64    `json:"records"`
 	First    int64    `json:"first"`  // number of the first record there is
@@ -70,6 +71,7 @@ type seen struct {
 }
 
 func (v *verification) takeHeader(h header) {
+	v.report.Node = h.Node
 	v.report.Oldest = max(v.report.Oldest, h.Oldest)
 	v.segment(h.Segment).first = v.walk.pos.Hash
 	if h.Damage != nil {
