@@ -18,10 +18,12 @@
 //
 // The header is part of the chain, and names the hash of the last line of the
 // segment before. So a line that was altered, inserted, removed or moved is
-// found by reading alone. A tail that was cut off is found by the anchors: the
-// hashes of closed segments, and of the position up to which the folds were
-// flushed, which stand in the store. Who can write both the spool and the store
-// can forge both: the chain is evidence against everybody else.
+// found by reading alone. A tail that was cut off is found by the anchors, which
+// stand in the store: the hashes of closed segments (a segment is closed daily at
+// the latest), and the position up to which the folds were flushed. Of the newest
+// segment the store knows that position only, not a hash: who writes the end of it
+// anew, with hashes that fit and in the same length, is not found. Who can write both
+// the spool and the store can forge both.
 //
 // # What is never in it
 //
