@@ -47,8 +47,11 @@ var reserved = []string{
 // ReservedClaim reports whether an extra claim may not have this name.
 func ReservedClaim(name string) bool { return slices.Contains(reserved, name) }
 
-// Scopes are the scope values of the token, in the order of the claim.
-func (c *Claims) Scopes() []string { return strings.Fields(c.Scope) }
+// Scopes are the scope values of the token, in the order of the claim. RFC 6749
+// §3.3: a space divides them, and no other character that looks like one.
+func (c *Claims) Scopes() []string {
+	return strings.FieldsFunc(c.Scope, func(r rune) bool { return r == ' ' })
+}
 
 // HasScope reports whether the token carries the scope value.
 func (c *Claims) HasScope(scope string) bool {

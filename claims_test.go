@@ -241,3 +241,18 @@ func BenchmarkParseClaims(b *testing.B) {
 		}
 	}
 }
+
+// TestRFC6749_3_3_ScopesAreDividedBySpaces: both ways to ask give the same
+// answer, whatever the issuer lets into a scope's name.
+func TestRFC6749_3_3_ScopesAreDividedBySpaces(t *testing.T) {
+	for _, between := range []string{"\u00a0", "\t", "\n", "\u2003", "\u0085"} {
+		c := &symbolon.Claims{Scope: "reports" + between + "admin"}
+		if got := c.Scopes(); len(got) != 1 || c.HasScope("admin") {
+			t.Errorf("%+q gives %+q", c.Scope, got)
+		}
+	}
+	c := &symbolon.Claims{Scope: " read  write "}
+	if got := c.Scopes(); !slices.Equal(got, []string{"read", "write"}) || !c.HasScope("write") {
+		t.Errorf("got %q", got)
+	}
+}
