@@ -80,11 +80,16 @@ func (s *Server) issue(c *call) error {
 	return nil
 }
 
-// newJTI makes 128 random bits as 22 characters.
+// newJTI makes 128 random bits as 22 characters, the first of which is no
+// hyphen: command lines would take the jti for an option.
 func newJTI() string {
-	var raw [16]byte
-	rand.Read(raw[:]) // never fails, and never gives predictable bytes
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+	for {
+		var raw [16]byte
+		rand.Read(raw[:]) // never fails, and never gives predictable bytes
+		if jti := base64.RawURLEncoding.EncodeToString(raw[:]); jti[0] != '-' {
+			return jti
+		}
+	}
 }
 
 // appendAnswer writes RFC 6749 §5.1's members without reflection. A token is

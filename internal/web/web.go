@@ -242,10 +242,15 @@ func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e
 // cut bounds a text that the sender chose.
 func cut(s string) string { return s[:min(len(s), 128)] }
 
-// newRequestID makes 128 random bits as 22 characters. crypto/rand never gives
+// newRequestID makes 128 random bits as 22 characters, the first of which is no
+// hyphen: command lines would take the id for an option. crypto/rand never gives
 // predictable bytes: without its source the process ends.
 func newRequestID() string {
-	var raw [16]byte
-	rand.Read(raw[:])
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+	for {
+		var raw [16]byte
+		rand.Read(raw[:])
+		if id := base64.RawURLEncoding.EncodeToString(raw[:]); id[0] != '-' {
+			return id
+		}
+	}
 }

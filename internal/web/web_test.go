@@ -49,6 +49,15 @@ func request(t *testing.T, method, url string, body io.Reader) *http.Request {
 	return r
 }
 
+// TestARequestIDIsNoOption: `symbolon explain -2M…` would be a wrong option.
+func TestARequestIDIsNoOption(t *testing.T) {
+	for range 2000 {
+		if id := newRequestID(); len(id) != 22 || id[0] == '-' {
+			t.Fatalf("Request-Id %q", id)
+		}
+	}
+}
+
 func TestEveryAnswerHasARequestID(t *testing.T) {
 	fail := map[string]error{
 		"/ok":    nil,
