@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -37,6 +38,7 @@ type Node struct {
 	folder  *audit.Folder
 	ring    *keys.Ring
 	routes  []server.Route
+	proxies []netip.Prefix
 	handler http.Handler
 
 	sockets     []net.Listener
@@ -203,15 +205,14 @@ func (n *Node) openAdmin(ctx context.Context) error {
 }
 
 // openServer puts the OAuth endpoints behind the HTTP manners.
-func (n *Node) openServer(context.Context) error {
-	proxies, err := n.cfg.proxies()
-	if err != nil {
+func (n *Node) openServer(context.Context) (err error) {
+	if n.proxies, err = n.cfg.proxies(); err != nil {
 		return err
 	}
 	n.routes = server.New(server.Config{
 		Replica: n.replica, Ring: n.ring, Spool: n.spool, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	}).Routes()
-	n.handler = web.Wrap(web.Config{TrustedProxies: proxies, Logger: n.cfg.Logger, Now: n.cfg.Now}, n.dispatch)
+	n.handler = web.Wrap(web.Config{TrustedProxies: n.proxies, Logger: n.cfg.Logger, Now: n.cfg.Now}, n.dispatch)
 	return nil
 }
 

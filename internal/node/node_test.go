@@ -2,11 +2,13 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
@@ -211,5 +213,35 @@ func TestSecondNodeNeedsTheFirstOnesMasterKey(t *testing.T) {
 	n := start(t, second)
 	if status, body := n.tokenAt(t, first.url, "billing", secret); status != http.StatusOK {
 		t.Errorf("%d %s from the second node", status, body)
+	}
+}
+
+// TestOnlyTrustedProxiesComeWithoutTLS: a listener that is open to the network
+// for a proxy serves nobody else in the clear (RFC 6749 §3.2).
+func TestOnlyTrustedProxiesComeWithoutTLS(t *testing.T) {
+	s := start(t, Config{TrustedProxies: []string{"10.9.0.0/16"}})
+	for name, c := range map[string]struct {
+		remote string
+		tls    *tls.ConnectionState
+		want   int
+	}{
+		"a stranger":               {"203.0.113.5:1234", nil, http.StatusBadRequest},
+		"a stranger over TLS":      {"203.0.113.5:1234", new(tls.ConnectionState), http.StatusOK},
+		"a trusted proxy":          {"10.9.1.2:1234", nil, http.StatusOK},
+		"a proxy, IPv4 in IPv6":    {"[::ffff:10.9.1.2]:1234", nil, http.StatusOK},
+		"this machine":             {"127.0.0.1:1234", nil, http.StatusOK},
+		"this machine, IPv6":       {"[::1]:1234", nil, http.StatusOK},
+		"somebody without address": {"@", nil, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/jwks", nil)
+			r.RemoteAddr, r.TLS = c.remote, c.tls
+			r.Header.Set("X-Forwarded-For", "127.0.0.1") // anybody may write that
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, r)
+			if w.Code != c.want {
+				t.Errorf("%d %s, want %d", w.Code, w.Body, c.want)
+			}
+		})
 	}
 }

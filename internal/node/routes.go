@@ -2,6 +2,8 @@ package node
 
 import (
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -13,6 +15,7 @@ import (
 var (
 	errHost = symbolon.NewError(symbolon.Misdirected, "no issuer of this server has that host; use the issuer's URL as it is configured, or have the proxy pass the Host header on")
 	errPath = symbolon.NewError(symbolon.NotFound, "no endpoint of this issuer has that path; its metadata lists those that it has")
+	errOpen = symbolon.NewError(symbolon.InvalidRequest, "this request crossed the network without TLS; use the issuer's https URL, and replace the credential that was sent")
 )
 
 // dispatch is the walk's first step: it picks the issuer by exact host and
@@ -23,6 +26,11 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 		return n.livez(w, r)
 	case "/readyz":
 		return n.readyz(w, r)
+	}
+	// RFC 6749 §3.2: TLS, here or at a proxy that we were told of. A listener
+	// that is open to the network for that proxy is open to others too.
+	if r.TLS == nil && !n.nearby(r.RemoteAddr) {
+		return errOpen
 	}
 	// The snapshot comes before anything else of the request is looked at: its
 	// position goes into the token.
@@ -46,6 +54,17 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return errPath
+}
+
+// nearby reports whether a connection comes from this machine or from a
+// trusted proxy.
+func (n *Node) nearby(remote string) bool {
+	at, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	peer := at.Addr().Unmap().WithZone("")
+	return peer.IsLoopback() || slices.ContainsFunc(n.proxies, func(p netip.Prefix) bool { return p.Contains(peer) })
 }
 
 // issuersAt finds the issuers of a Host header. Names have no case, and a
