@@ -265,7 +265,7 @@ func TestInspect(t *testing.T) {
 	}{
 		{good, nil, 0, "no check was made"},
 		{good, []string{"-"}, 0, "https://orders.example.com"},
-		{"", []string{file}, 0, "in 59m"},
+		{"", []string{file}, 0, "(in "}, // 1h0m0s or 59m59s
 		{`{"access_token":"` + good + `","token_type":"Bearer"}`, nil, 0, "which API it is for"},
 		{"Authorization: Bearer " + good + "\n", nil, 0, "billing"},
 		{expired, nil, 0, "s ago) "},
