@@ -35,6 +35,8 @@ type victim struct {
 	dir, addr, secret string
 	store             string
 
+	changed chan struct{} // gets a value when a change was acknowledged
+
 	mu      sync.Mutex
 	tokens  []string // jti of each token that arrived
 	clients []string // ids of clients whose creation was acknowledged
@@ -51,8 +53,10 @@ func TestKillNineLosesNothing(t *testing.T) {
 	for _, backend := range []string{"sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
 			v := newVictim(t, backend)
-			for range rounds {
-				v.runAndKill(t, 5*time.Millisecond+rand.N(295*time.Millisecond))
+			for i := range rounds {
+				// Every other time not before a change was acknowledged, so that
+				// there is something to lose however slow the machine is.
+				v.runAndKill(t, i%2 == 1, 5*time.Millisecond+rand.N(295*time.Millisecond))
 			}
 			v.check(t)
 		})
@@ -66,7 +70,7 @@ func newVictim(t *testing.T, backend string) *victim {
 		t.Fatal(err)
 	}
 	secret, hash := generatedSecret()
-	v := &victim{dir: t.TempDir(), addr: addr, secret: secret, store: "sqlite"}
+	v := &victim{dir: t.TempDir(), addr: addr, secret: secret, store: "sqlite", changed: make(chan struct{}, 1)}
 	if backend == "postgres" {
 		v.store = pgtest.Database(t)
 	}
@@ -97,16 +101,28 @@ func (v *victim) start(t *testing.T) (*exec.Cmd, *bytes.Buffer) {
 }
 
 // runAndKill loads the server from two connections and changes it from one,
-// until it is killed.
-func (v *victim) runAndKill(t *testing.T, after time.Duration) {
+// until it is killed: some time after its start, or after a change was
+// acknowledged.
+func (v *victim) runAndKill(t *testing.T, changed bool, after time.Duration) {
 	t.Helper()
 	cmd, _ := v.start(t)
+	select {
+	case <-v.changed: // of the round before
+	default:
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	var load sync.WaitGroup
 	for range 2 {
 		load.Go(func() { v.askTokens(ctx) })
 	}
 	load.Go(func() { v.createClients(ctx) })
+	if changed {
+		select {
+		case <-v.changed:
+		case <-time.After(30 * time.Second):
+			t.Error("no change was acknowledged within 30 s")
+		}
+	}
 	time.Sleep(after) // the moment of the kill is the experiment
 	cmd.Process.Kill()
 	cmd.Wait()
@@ -153,6 +169,10 @@ func (v *victim) createClients(ctx context.Context) {
 			v.mu.Lock()
 			v.clients = append(v.clients, id)
 			v.mu.Unlock()
+			select {
+			case v.changed <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
