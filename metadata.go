@@ -14,6 +14,17 @@ type ServerMetadata struct {
 	TokenAuthSigningAlgs     []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	SubjectTypesSupported    []string `json:"subject_types_supported,omitempty"`
 	IDTokenSigningAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	DPoPSigningAlgs          []string `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449 §5.1
+
+	// RFC 8705 §3.3, §5: where clients connect that present a certificate.
+	CertificateBound bool         `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	MTLSAliases      *MTLSAliases `json:"mtls_endpoint_aliases,omitempty"`
+}
+
+// MTLSAliases are the endpoints under which a server asks for a client's
+// certificate (RFC 8705 §5).
+type MTLSAliases struct {
+	TokenEndpoint string `json:"token_endpoint,omitempty"`
 }
 
 // ResourceMetadata is the metadata document of a protected resource
@@ -24,6 +35,9 @@ type ResourceMetadata struct {
 	ScopesSupported        []string `json:"scopes_supported,omitempty"`
 	BearerMethodsSupported []string `json:"bearer_methods_supported,omitempty"`
 	ResourceName           string   `json:"resource_name,omitempty"`
+	CertificateBound       bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	DPoPSigningAlgs        []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPRequired           bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
 // Well-known path suffixes (RFC 8414 §3, RFC 9728 §3, OpenID Connect
