@@ -49,7 +49,8 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 			route := &n.routes[i]
 			if rest, ok := route.Match(issuer.Path, r.URL.Path); ok {
 				web.ExchangeOf(w).Endpoint = route.Name
-				return route.Serve(server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest}, w, r)
+				at := server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, TokenURLs: []string{issuer.Iss + "/token"}}
+				return route.Serve(at, w, r)
 			}
 		}
 	}

@@ -9,6 +9,7 @@
 package server
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"sync"
 	"time"
@@ -24,8 +25,19 @@ type Config struct {
 	Replica *replica.Replica
 	Ring    *keys.Ring
 	Spool   *audit.Spool
-	Now     func() time.Time // default time.Now
-	Logger  *slog.Logger     // default: discards
+
+	// Certificates says how the certificate of a client can reach the issuer of
+	// that URL: ok, that it can, and the URL that stands for the issuer's where
+	// certificates are asked for (RFC 8705 §5), "" when there is none but its own.
+	// Nil: no certificate reaches any issuer.
+	Certificates func(issuer string) (alias string, ok bool)
+	// ClientCAs gives the roots that the certificate of a client with
+	// tls_client_auth (RFC 8705 §2.1) must lead to, as they are now. Nil: there
+	// are none, and no client can authenticate so.
+	ClientCAs func() *x509.CertPool
+
+	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // default: discards
 }
 
 // Server answers the endpoints that Routes lists. Its methods may be called

@@ -285,7 +285,8 @@ func (f *fixture) handler() http.Handler {
 			for i := range routes {
 				if rest, ok := routes[i].Match(issuer.Path, r.URL.Path); ok {
 					web.ExchangeOf(w).Endpoint = routes[i].Name
-					return routes[i].Serve(Place{Snapshot: snapshot, Issuer: issuer, Rest: rest}, w, r)
+					at := Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, TokenURLs: []string{issuer.Iss + "/token"}}
+					return routes[i].Serve(at, w, r)
 				}
 			}
 		}

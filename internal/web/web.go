@@ -6,6 +6,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -60,7 +61,19 @@ type Exchange struct {
 	RequestID string     // 22 characters, random; the answer's Request-Id
 	Peer      netip.Addr // whom the request comes from; the zero Addr on a Unix socket
 	Began     time.Time
-	Endpoint  string // set by whoever picks the handler, for records, log and metrics
+
+	// Certificate is the client's, nil when it presented none. Whoever presented
+	// it holds its key; nothing else was checked: neither chain nor dates nor use.
+	Certificate *x509.Certificate
+	// Chain is what was presented along with the certificate, in that order.
+	Chain []*x509.Certificate
+	// Forwarded: a trusted proxy passed the certificate on (RFC 9440).
+	Forwarded bool
+	// Claimed: a header claims a certificate and was not looked at, since it came
+	// from a peer that may write what it likes.
+	Claimed bool
+
+	Endpoint string // set by whoever picks the handler, for records, log and metrics
 
 	status int
 	size   int64
