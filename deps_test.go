@@ -27,6 +27,7 @@ var layers = map[string]layer{
 	"symbolon": {nil, nil, "words that both halves share: a leaf, so that users of client and resource take on nothing else"},
 
 	"internal/jose":     {nil, nil, "tokens and keys are what the product exists for: no module between us and the standard library's cryptography"},
+	"internal/dpop":     {[]string{"internal/jose", "symbolon"}, nil, "proofs and what was presented once: all three halves use it, so it is a leaf next to jose"},
 	"internal/store":    {nil, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}, "opaque documents in two databases: it knows no domain type"},
 	"internal/web":      {[]string{"symbolon"}, nil, "plain HTTP manners, usable by every listener"},
 	"internal/registry": {[]string{"internal/jose", "symbolon"}, nil, "domain types and pure rules: no I/O, no clock"},
@@ -36,12 +37,12 @@ var layers = map[string]layer{
 	"internal/admin":    {[]string{"internal/registry", "internal/replica", "internal/store", "internal/keys", "internal/audit", "internal/jose", "symbolon"}, []string{"golang.org/x/crypto"}, "every operation once; it speaks no protocol"},
 	"internal/config":   {nil, []string{"go.yaml.in/yaml/v3"}, "the one importer of YAML; it knows no domain type"},
 	"internal/state":    {[]string{"internal/config", "internal/admin", "internal/registry", "symbolon"}, nil, "the declarative file onto admin's types"},
-	"internal/server":   {[]string{"internal/admin", "internal/registry", "internal/replica", "internal/keys", "internal/audit", "internal/jose", "internal/web", "symbolon"}, []string{"golang.org/x/crypto"}, "the OAuth endpoints decide on the replica: never on the store"},
+	"internal/server":   {[]string{"internal/admin", "internal/registry", "internal/replica", "internal/keys", "internal/audit", "internal/dpop", "internal/jose", "internal/web", "symbolon"}, []string{"golang.org/x/crypto"}, "the OAuth endpoints decide on the replica: never on the store"},
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
 	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
-	"client":       {[]string{"internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
-	"resource":     {[]string{"client", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
+	"client":       {[]string{"internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
+	"resource":     {[]string{"client", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
 	"symbolontest": {[]string{"internal/node", "internal/admin", "internal/registry", "client", "resource", "symbolon"}, nil, "a whole symbolon inside a test"},
 
 	"cmd/symbolon": {[]string{"internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node"},

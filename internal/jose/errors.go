@@ -22,7 +22,7 @@ var (
 	// ErrTooDeep: JSON nested deeper than [MaxDepth].
 	ErrTooDeep = errors.New("jose: JSON is nested too deep")
 	// ErrHeader: a header parameter is missing, has the wrong type, or is one that no token
-	// may carry here (crit, b64, jwk, jku, x5u, x5c, zip).
+	// may carry here (crit, b64, jwk outside of [ParseProof], jku, x5u, x5c, zip).
 	ErrHeader = errors.New("jose: header is not acceptable")
 	// ErrAlgorithm: the algorithm is unknown, not allowed, or not the key's.
 	ErrAlgorithm = errors.New("jose: algorithm is not acceptable")

@@ -19,6 +19,22 @@ func CheckObject(data []byte) error {
 	return s.run(data, nil)
 }
 
+// VisitObject does what [CheckObject] does and calls visit for every member of the outermost
+// object, in their order, with the unescaped name and the text of the value, both to be read
+// only. An error of visit ends the walk and is returned. What visit saw counts only when
+// VisitObject returns nil: a mistake may still follow.
+func VisitObject(data []byte, visit func(name, value []byte) error) error {
+	var s scanner
+	return s.run(data, visit)
+}
+
+// Text returns what a JSON string says, given the text of a value as [VisitObject] has it;
+// ok is false for a value that is not a string.
+func Text(value []byte) (text string, ok bool) {
+	t, ok := unquote(value)
+	return string(t), ok
+}
+
 // errSyntax and its siblings are made once: a refused token costs no formatting.
 var (
 	errSyntax    = fmt.Errorf("%w: syntax error", ErrJSON)

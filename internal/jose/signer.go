@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -28,18 +29,12 @@ type Signer struct {
 // [Algorithm.CanSign] is false are [ErrAlgorithm]; a key that is weak or does not go with
 // alg is the error of [NewKey]. kid and typ are left out of the header when "".
 func NewSigner(key crypto.Signer, alg Algorithm, kid, typ string) (*Signer, error) {
-	if !alg.CanSign() {
-		return nil, errCannotSign
-	}
-	if !utf8.ValidString(typ) {
-		return nil, fmt.Errorf("%w: typ is not valid UTF-8", ErrHeader)
-	}
-	if missing(key) {
-		return nil, fmt.Errorf("%w: the private key is nil or empty", ErrKey)
-	}
-	public, err := NewKey(key.Public(), alg, kid)
+	s, err := newSigner(key, alg, kid)
 	if err != nil {
 		return nil, err
+	}
+	if !utf8.ValidString(typ) {
+		return nil, errTypeUTF8
 	}
 	header := appendQuoted([]byte(`{"alg":`), string(alg))
 	if kid != "" {
@@ -48,8 +43,25 @@ func NewSigner(key crypto.Signer, alg Algorithm, kid, typ string) (*Signer, erro
 	if typ != "" {
 		header = appendQuoted(append(header, `,"typ":`...), typ)
 	}
-	header = append(header, '}')
-	s := &Signer{private: key, key: public, header: EncodeSegment(header) + "."}
+	s.setHeader(append(header, '}'))
+	return s, nil
+}
+
+var errTypeUTF8 = fmt.Errorf("%w: typ is not valid UTF-8", ErrHeader)
+
+// newSigner checks the key and prepares everything but the header.
+func newSigner(key crypto.Signer, alg Algorithm, kid string) (*Signer, error) {
+	if !alg.CanSign() {
+		return nil, errCannotSign
+	}
+	if missing(key) {
+		return nil, errNoPrivateKey
+	}
+	public, err := NewKey(key.Public(), alg, kid)
+	if err != nil {
+		return nil, err
+	}
+	s := &Signer{private: key, key: public}
 	var hash crypto.Hash
 	s.family, hash = alg.family()
 	s.options = hash
@@ -65,10 +77,14 @@ func NewSigner(key crypto.Signer, alg Algorithm, kid, typ string) (*Signer, erro
 	return s, nil
 }
 
+func (s *Signer) setHeader(header []byte) { s.header = EncodeSegment(header) + "." }
+
+var errNoPrivateKey = fmt.Errorf("%w: the private key is nil or empty", ErrKey)
+
 var errCannotSign = fmt.Errorf("%w: it is not one to sign with: use ES256, ES384, PS256, RS256, EdDSA or Ed25519", ErrAlgorithm)
 
-// missing reports whether key is nil, a nil pointer of a known type, or an Ed25519 key of the
-// wrong length: their methods would panic.
+// missing reports whether key is nil, a nil pointer, or an Ed25519 key of the wrong length:
+// their methods would panic.
 func missing(key crypto.Signer) bool {
 	switch key := key.(type) {
 	case nil:
@@ -81,7 +97,8 @@ func missing(key crypto.Signer) bool {
 	case ed25519.PrivateKey:
 		return len(key) != ed25519.PrivateKeySize
 	}
-	return false
+	v := reflect.ValueOf(key)
+	return v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Key returns the public half, with the algorithm and kid given to [NewSigner].

@@ -47,33 +47,41 @@ type Token struct {
 // b64, jwk, jku, x5u, x5c or zip ([ErrHeader]). Other parameters that it does not know are
 // ignored, as RFC 7515 §4 wants.
 func Parse(token string) (*Token, error) {
+	t := new(Token)
+	if err := t.parse(token, nil); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// parse reads token into t. A jwk in the header is put into embedded, or refused when that
+// is nil.
+func (t *Token) parse(token string, embedded *[]byte) error {
 	// The length goes first: nothing else may be done for an over-long token.
 	if len(token) > MaxToken {
-		return nil, ErrTooLong
+		return ErrTooLong
 	}
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
 	if first <= 0 || last == first || last == len(token)-1 ||
 		strings.IndexByte(token[first+1:last], '.') >= 0 {
-		return nil, ErrParts
+		return ErrParts
 	}
-	t := &Token{text: []byte(token), signed: last}
+	t.text, t.signed = []byte(token), last
 	// One buffer for the three parts: each decodes to less than its own length.
 	buffer := make([]byte, segmentEncoding.DecodedLen(len(token)))
 	header, buffer, err := cutSegment(buffer, t.text[:first])
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if t.Payload, buffer, err = cutSegment(buffer, t.text[first+1:last]); err != nil {
-		return nil, err
+		return err
 	}
 	if t.signature, _, err = cutSegment(buffer, t.text[last+1:]); err != nil {
-		return nil, err
+		return err
 	}
-	if t.Header, err = parseHeader(header); err != nil {
-		return nil, err
-	}
-	return t, nil
+	t.Header, err = parseHeader(header, embedded)
+	return err
 }
 
 // cutSegment decodes src into the beginning of buffer and returns it and the rest.
@@ -100,11 +108,17 @@ var (
 	errCompressed = fmt.Errorf("%w: zip is present, but compression is not implemented", ErrHeader)
 )
 
-// parseHeader reads a decoded header.
-func parseHeader(data []byte) (Header, error) {
+// parseHeader reads a decoded header. Its jwk, if any, goes into embedded, see [Token.parse].
+func parseHeader(data []byte, embedded *[]byte) (Header, error) {
 	var h Header
 	var s scanner
-	err := s.run(data, func(name, value []byte) error { return h.member(name, value) })
+	err := s.run(data, func(name, value []byte) error {
+		if embedded != nil && string(name) == "jwk" {
+			*embedded = value
+			return nil
+		}
+		return h.member(name, value)
+	})
 	if err != nil {
 		return Header{}, err
 	}

@@ -1,0 +1,108 @@
+package dpop
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/jose"
+)
+
+// claims are those that a proof has (RFC 9449 §4.2), and exp and nbf, which it may have.
+// All others are ignored.
+type claims struct {
+	id, method, url  string
+	tokenHash, nonce string
+	issuedAt         time.Time // zero when absent
+	expiry           time.Time
+	notBefore        time.Time // zero when absent
+	hasExpiry        bool
+}
+
+var (
+	errNotString = errors.New("is not a string")
+	errNotTime   = errors.New("is not a number of seconds from 1970 to 9999")
+)
+
+// read takes the claims from a payload, which must be one strict JSON object.
+func (c *claims) read(payload []byte) error { return jose.VisitObject(payload, c.member) }
+
+// member takes one member of the payload.
+func (c *claims) member(name, value []byte) (err error) {
+	switch string(name) {
+	case "jti":
+		c.id, err = text(value)
+	case "htm":
+		c.method, err = text(value)
+	case "htu":
+		c.url, err = text(value)
+	case "ath":
+		c.tokenHash, err = text(value)
+	case "nonce":
+		c.nonce, err = text(value)
+	case "iat":
+		c.issuedAt, err = numericDate(value)
+	case "exp":
+		c.expiry, err = numericDate(value)
+		c.hasExpiry = true
+	case "nbf":
+		c.notBefore, err = numericDate(value)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %w", name, err) // one of the names above
+	}
+	return nil
+}
+
+// incomplete is a claim that is not there, or empty, or too long.
+type incomplete struct {
+	missing string
+	refused *symbolon.Error
+}
+
+// complete returns the first of the required claims that is missing, nil when none is.
+func (c *claims) complete() *incomplete {
+	switch {
+	case c.id == "" || len(c.id) > maxID:
+		return &incomplete{"jti of 1 to 256 bytes", errID}
+	case c.method == "":
+		return &incomplete{"htm", errMethod}
+	case c.url == "":
+		return &incomplete{"htu", errURL}
+	case c.issuedAt.IsZero():
+		return &incomplete{"iat", errIssuedAt}
+	}
+	return nil
+}
+
+func text(value []byte) (string, error) {
+	s, ok := jose.Text(value)
+	if !ok {
+		return "", errNotString
+	}
+	return s, nil
+}
+
+// maxTime is the end of the year 9999. Beyond it, and before 1970, a NumericDate is a mistake
+// or an attack on somebody's arithmetic.
+const maxTime = 253402300799
+
+// numericDate reads a NumericDate, which may have a fraction (RFC 7519 §2).
+func numericDate(value []byte) (time.Time, error) {
+	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+		if n < 0 || n > maxTime {
+			return time.Time{}, errNotTime
+		}
+		return time.Unix(n, 0), nil
+	}
+	f, err := strconv.ParseFloat(string(value), 64)
+	// ParseFloat also reads "Inf" and "NaN", which are no JSON; no comparison lets NaN through.
+	if err != nil || !(0 <= f && f <= maxTime) {
+		return time.Time{}, errNotTime
+	}
+	whole, fraction := math.Modf(f)
+	return time.Unix(int64(whole), int64(fraction*1e9)), nil
+}

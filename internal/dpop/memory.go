@@ -1,0 +1,221 @@
+package dpop
+
+import (
+	"context"
+	"hash/maphash"
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Defaults of a [MemoryConfig].
+const (
+	DefaultMax         = 1_000_000
+	DefaultMaxPerOwner = 100_000
+)
+
+// MemoryConfig configures a [Memory]; its zero value is usable.
+type MemoryConfig struct {
+	MaxPerOwner int              // live entries of one owner; 0: DefaultMaxPerOwner
+	Max         int              // live entries in all; 0: DefaultMax
+	Now         func() time.Time // nil: time.Now
+}
+
+// shards is how many tables a memory is divided into: so many claims can run at once, and
+// growing or sweeping one table takes the time of one part in so many.
+const shards = 256
+
+// Memory is a [Replay] inside one process. It is divided by key, so that claims hardly wait
+// for each other, and remembers in whole seconds, rounded up. Live entries are never evicted;
+// expired ones leave a few at a time as claims come in. A million live entries take less
+// than 100 MB. It is safe for concurrent use.
+//
+// Nothing survives the process: who needs that keeps a journal and loads it at the start.
+type Memory struct {
+	now    func() time.Time
+	seed   maphash.Seed
+	quota  quota
+	tables [shards]table
+
+	sweeping sync.Mutex
+	swept    uint32 // the second in which all tables were swept last
+}
+
+// NewMemory returns an empty memory.
+func NewMemory(cfg MemoryConfig) *Memory {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Max <= 0 {
+		cfg.Max = DefaultMax
+	}
+	if cfg.MaxPerOwner <= 0 {
+		cfg.MaxPerOwner = DefaultMaxPerOwner
+	}
+	return &Memory{
+		now: cfg.Now, seed: maphash.MakeSeed(),
+		quota: quota{perOwner: cfg.MaxPerOwner, max: cfg.Max, numbers: map[string]uint32{}},
+	}
+}
+
+// Claim takes all entries or none. The error is [ErrReplayed] when one was taken before, is
+// named twice or has expired: an expired one may have been here and gone. It is [ErrQuota]
+// when an owner or the whole memory has no room. Nothing waits: ctx is not looked at.
+func (m *Memory) Claim(_ context.Context, entries ...Entry) error {
+	now := second(m.now())
+	err := m.claim(entries, now)
+	if err == ErrQuota {
+		// That there is no room is said only after everything expired was counted out.
+		m.sweep(now)
+		err = m.claim(entries, now)
+	}
+	return err
+}
+
+// claim tries once.
+func (m *Memory) claim(entries []Entry, now uint32) error {
+	var space [4]uint8
+	locked := m.lock(space[:0], entries)
+	defer m.unlock(locked)
+	if m.replayed(entries, now) {
+		return ErrReplayed
+	}
+	var numbers [4]uint32
+	taken := numbers[:0]
+	for i := range entries {
+		number, ok := m.quota.take(entries[i].Owner, false)
+		if !ok {
+			for _, n := range taken {
+				m.quota.give(n)
+			}
+			return ErrQuota
+		}
+		taken = append(taken, number)
+	}
+	for i := range entries {
+		m.insert(&entries[i], taken[i], now)
+	}
+	return nil
+}
+
+// replayed reports whether one of the entries cannot be taken; their tables are locked.
+func (m *Memory) replayed(entries []Entry, now uint32) bool {
+	for i := range entries {
+		e := &entries[i]
+		if lastSecond(e.Expires) < now || m.table(&e.Key).live(m.seed, &e.Key, now) {
+			return true
+		}
+		for j := range i {
+			if entries[j].Key == e.Key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// insert writes an entry that is not live; its table is locked.
+func (m *Memory) insert(e *Entry, number, now uint32) {
+	t := m.table(&e.Key)
+	t.expire(m.seed, sweepSlots, now, m.quota.give)
+	if t.used > 0 {
+		// Its predecessor of the same key may have expired and be there still.
+		if i := t.find(m.seed, &e.Key); t.slots[i].expires != 0 {
+			m.quota.give(t.slots[i].owner)
+			t.remove(m.seed, i)
+		}
+	}
+	t.put(m.seed, slot{key: e.Key, expires: lastSecond(e.Expires), owner: number})
+}
+
+// Load takes entries that were claimed in an earlier life, as from a journal, without asking
+// for room: they were given it then. Expired ones are left out; of two with the same key the
+// one that lives longer counts.
+func (m *Memory) Load(entries []Entry) {
+	now := second(m.now())
+	for i := range entries {
+		m.load(&entries[i], now)
+	}
+}
+
+func (m *Memory) load(e *Entry, now uint32) {
+	last := lastSecond(e.Expires)
+	if last < now {
+		return
+	}
+	t := m.table(&e.Key)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.live(m.seed, &e.Key, now) {
+		known := &t.slots[t.find(m.seed, &e.Key)]
+		known.expires = max(known.expires, last)
+		return
+	}
+	number, _ := m.quota.take(e.Owner, true)
+	m.insert(e, number, now)
+}
+
+// Len is how many entries are held, among them expired ones that have not left yet.
+func (m *Memory) Len() int { return m.quota.size() }
+
+// sweep removes everything that has expired, one table after the other. It does
+// nothing when it was done in this second already, since then there is nothing to find.
+func (m *Memory) sweep(now uint32) {
+	m.sweeping.Lock()
+	defer m.sweeping.Unlock()
+	if m.swept == now {
+		return
+	}
+	for i := range m.tables {
+		t := &m.tables[i]
+		t.mu.Lock()
+		t.expire(m.seed, len(t.slots), now, m.quota.give)
+		t.mu.Unlock()
+	}
+	m.swept = now
+}
+
+// shard is the number of the table where key belongs: by the hash too, since keys with a
+// chosen first byte are quickly found.
+func (m *Memory) shard(key *[32]byte) uint8 { return uint8(maphash.Bytes(m.seed, key[:]) >> 56) }
+
+func (m *Memory) table(key *[32]byte) *table { return &m.tables[m.shard(key)] }
+
+// lock locks the tables of the entries in ascending order, so that no two claims wait for
+// each other, and returns which.
+func (m *Memory) lock(locked []uint8, entries []Entry) []uint8 {
+	for i := range entries {
+		locked = append(locked, m.shard(&entries[i].Key))
+	}
+	if len(locked) > 1 {
+		slices.Sort(locked)
+		locked = slices.Compact(locked)
+	}
+	for _, i := range locked {
+		m.tables[i].mu.Lock()
+	}
+	return locked
+}
+
+func (m *Memory) unlock(locked []uint8) {
+	for _, i := range locked {
+		m.tables[i].mu.Unlock()
+	}
+}
+
+// second is the second of t, at least 1 and at most the last one that a slot can name.
+func second(t time.Time) uint32 {
+	return uint32(min(max(t.Unix(), 1), math.MaxUint32))
+}
+
+// lastSecond is the last second in which something that expires at t is live: t's own, or
+// the one that has begun by then. Rounding goes up: an entry stays longer rather than shorter.
+// Times before 1970 give 0, which no second is.
+func lastSecond(t time.Time) uint32 {
+	s := t.Unix()
+	if t.Nanosecond() > 0 && s < math.MaxUint32 {
+		s++
+	}
+	return uint32(min(max(s, 0), math.MaxUint32))
+}
