@@ -70,6 +70,9 @@ func decodeAs[T any](kind string, doc []byte) (*T, error) {
 	if err := json.Unmarshal(doc, obj); err != nil {
 		return nil, malformed(kind, err)
 	}
+	if c, ok := any(obj).(*Client); ok {
+		c.parse()
+	}
 	return obj, nil
 }
 

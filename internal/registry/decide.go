@@ -20,6 +20,7 @@ type Facts struct {
 	Client     *Client     // authenticated
 	Credential string      // id of the credential that authenticated it
 	Method     string      // by its registered name (RFC 7591 §2)
+	Binding    string      // to what the token will be bound: BindingDPoP, BindingMTLS; "": to nothing
 	Resources  []string    // values of resource, in the order of the request
 	Audience   string      // value of audience; "": none
 	Scopes     []string    // values of scope, in the order of the request; empty: none asked

@@ -22,7 +22,7 @@ const (
 	AttrAPI       = "api"        // API id that a client has access to, or a denial names
 	AttrClient    = "client"     // client id that a denial names
 	AttrExpires   = "expires"    // IndexTime; a client has one per credential that expires
-	AttrDigest    = "digest"     // Hash of a credential
+	AttrDigest    = "digest"     // Hash of a secret, Digest of a key or certificate
 	AttrManagedBy = "managed_by" // set of the declarative file
 	AttrTarget    = "identifier" // of an API
 	AttrRole      = "role"       // of an operator
@@ -92,5 +92,13 @@ func (x *index) client(c *Client) {
 	for i := range c.Secrets {
 		x.add(AttrDigest, c.Secrets[i].Hash)
 		x.time(c.Secrets[i].Expires)
+	}
+	for i := range c.Keys {
+		x.add(AttrDigest, c.Keys[i].Digest())
+		x.time(c.Keys[i].Expires)
+	}
+	for i := range c.Certificates {
+		x.add(AttrDigest, c.Certificates[i].Digest())
+		x.time(c.Certificates[i].Expires)
 	}
 }

@@ -37,7 +37,23 @@ type Meta struct {
 const DefaultIssuer = "default"
 
 // Profiles of an issuer.
-const ProfileStandard = "standard"
+const (
+	ProfileStandard = "standard"
+	ProfileFAPI2    = "fapi2" // FAPI 2.0 Security Profile for client credentials: keys or certificates, bound tokens
+)
+
+// Whether a DPoP proof must hold a nonce of the server's (RFC 9449 §8, §9).
+const (
+	NonceRequired = "required"
+	NonceOff      = "off"
+)
+
+// What an issuer does while the memory of used assertions and proofs that its
+// nodes share is away.
+const (
+	ReplayStrict = "strict" // it refuses what needs that memory
+	ReplayLocal  = "local"  // each node goes by its own
+)
 
 // Issuer is an iss URL with its own signing keys and token defaults.
 type Issuer struct {
@@ -45,9 +61,13 @@ type Issuer struct {
 	ID       string      `json:"id"`
 	URL      string      `json:"url,omitempty"` // absolute, without a final slash; empty: the server's URL (default issuer) or that URL/id
 	Token    IssuerToken `json:"token,omitzero"`
-	Profile  string      `json:"profile,omitempty"`  // "standard"
+	Profile  string      `json:"profile,omitempty"`  // ProfileStandard when empty; ProfileFAPI2
 	Audience string      `json:"audience,omitempty"` // identifier of the API that is meant when a request names none
-	Keys     KeySchedule `json:"keys,omitzero"`
+	// DPoPNonce says whether proofs at the token endpoint need a nonce; empty:
+	// NonceRequired.
+	DPoPNonce string      `json:"dpop_nonce,omitempty"`
+	Replay    string      `json:"replay,omitempty"` // ReplayStrict when empty; ReplayLocal
+	Keys      KeySchedule `json:"keys,omitzero"`
 }
 
 // IssuerToken are the defaults of an issuer's tokens.
@@ -83,11 +103,17 @@ type API struct {
 	Name       string           `json:"name,omitempty"`
 	Scopes     map[string]Scope `json:"scopes,omitempty"`
 	Token      APIToken         `json:"token,omitzero"`
-	Bound      string           `json:"bound,omitempty"` // "optional"
+	Bound      string           `json:"bound,omitempty"`      // BoundOptional when empty
+	DPoPNonce  string           `json:"dpop_nonce,omitempty"` // whether proofs at the API need a nonce; empty: NonceOff
 }
 
-// Bound says whether tokens must be bound to a key of the client.
-const BoundOptional = "optional"
+// Bound says whether tokens must be bound to a key of the client, and how.
+const (
+	BoundOptional = "optional"
+	BoundRequired = "required" // in any way
+	BoundDPoP     = "dpop"     // RFC 9449
+	BoundMTLS     = "mtls"     // RFC 8705 §3
+)
 
 // Scope is one scope value of an API. In JSON it may also be given as a
 // string, which is the description.
@@ -115,20 +141,24 @@ const (
 // credentials and its access.
 type Client struct {
 	Meta
-	ID         string                     `json:"id"` // [A-Za-z0-9._~-]{1,128}
-	Name       string                     `json:"name,omitempty"`
-	Owner      string                     `json:"owner,omitempty"`
-	Labels     map[string]string          `json:"labels,omitempty"`
-	State      string                     `json:"state"`
-	StateBy    string                     `json:"state_by,omitempty"` // who disabled it: an actor, or "prune:<set>", which the set may undo
-	Issuers    []string                   `json:"issuers,omitempty"`  // where it may authenticate; empty: the default issuer
-	Bound      string                     `json:"bound,omitempty"`    // "optional"
-	Secrets    []Secret                   `json:"secrets,omitempty"`
-	Auth       []string                   `json:"auth,omitempty"`        // narrows the methods that follow from the credentials
-	Access     map[string][]string        `json:"access,omitempty"`      // API id → scopes
-	DefaultAPI OneOrMore                  `json:"default_api,omitempty"` // API ids, at most one per issuer
-	Claims     map[string]json.RawMessage `json:"claims,omitempty"`      // fixed extra claims
-	Spent      []Spent                    `json:"spent,omitempty"`       // ids and digests that may never be used again
+	ID              string                     `json:"id"` // [A-Za-z0-9._~-]{1,128}
+	Name            string                     `json:"name,omitempty"`
+	Owner           string                     `json:"owner,omitempty"`
+	Labels          map[string]string          `json:"labels,omitempty"`
+	State           string                     `json:"state"`
+	StateBy         string                     `json:"state_by,omitempty"` // who disabled it: an actor, or "prune:<set>", which the set may undo
+	Issuers         []string                   `json:"issuers,omitempty"`  // where it may authenticate; empty: the default issuer
+	Bound           string                     `json:"bound,omitempty"`    // BoundOptional when empty
+	Secrets         []Secret                   `json:"secrets,omitempty"`
+	Keys            []ClientKey                `json:"keys,omitempty"`
+	JWKSURI         string                     `json:"jwks_uri,omitempty"` // where the client publishes its keys: one credential, JWKSURICredential
+	Certificates    []Certificate              `json:"certificates,omitempty"`
+	LegacyAssertion *LegacyAssertion           `json:"legacy_assertion,omitempty"`
+	Auth            []string                   `json:"auth,omitempty"`        // narrows the methods that follow from the credentials
+	Access          map[string][]string        `json:"access,omitempty"`      // API id → scopes
+	DefaultAPI      OneOrMore                  `json:"default_api,omitempty"` // API ids, at most one per issuer
+	Claims          map[string]json.RawMessage `json:"claims,omitempty"`      // fixed extra claims
+	Spent           []Spent                    `json:"spent,omitempty"`       // ids and digests that may never be used again
 }
 
 // Secret is a credential of the kind secret: only its hash is kept.

@@ -9,13 +9,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
 // Bounds of what an object may hold.
 const (
 	MaxDoc         = 256 << 10 // octets of a document that is not a client's
-	MaxSecrets     = 16        // secrets of a client: each wrong one is compared with all
 	maxName        = 256       // octets of a name
 	maxDescription = 1024      // octets of a scope's description
 	maxIdentifier  = 1024      // octets of an identifier or a URL
@@ -31,7 +31,9 @@ func (i *Issuer) Validate() error {
 	p.objectID(i.ID)
 	p.issuerURL(i)
 	p.lifetime("token.lifetime", i.Token.Lifetime)
-	p.only("profile", i.Profile, ProfileStandard, "fapi2")
+	p.oneOf("profile", i.Profile, []string{ProfileStandard, ProfileFAPI2})
+	p.oneOf("dpop_nonce", i.DPoPNonce, nonceValues)
+	p.oneOf("replay", i.Replay, []string{ReplayStrict, ReplayLocal})
 	if i.Audience != "" && !validIdentifier(i.Audience) {
 		p.add("audience", "not an identifier of an API", identifierFix)
 	}
@@ -102,7 +104,8 @@ func (a *API) Validate() error {
 	if !slices.Contains([]string{"", "at+jwt", "JWT"}, a.Token.Typ) {
 		p.add("token.typ", "not a type of access token", `write "at+jwt", or "JWT" for verifiers that know no other`)
 	}
-	p.only("bound", a.Bound, BoundOptional, "required", "dpop", "mtls")
+	p.oneOf("bound", a.Bound, boundValues)
+	p.oneOf("dpop_nonce", a.DPoPNonce, nonceValues)
 	p.size(a, MaxDoc)
 	return p.found.Err()
 }
@@ -144,12 +147,6 @@ func unreserved(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._~-", r)
 }
 
-// ValidScope reports whether text is one scope-token (RFC 6749 §3.3).
-func ValidScope(text string) bool {
-	return text != "" && len(text) <= maxScope &&
-		!strings.ContainsFunc(text, func(r rune) bool { return r <= 0x20 || r == '"' || r == '\\' || r > 0x7e })
-}
-
 const identifierFix = "write for example https://orders.example.com; a string that is no URI has letters, digits and marks only and no #"
 
 // validIdentifier takes an absolute URI without fragment or a legacy string of
@@ -182,7 +179,7 @@ func (p *problems) reference(path, id string) {
 }
 
 func (p *problems) scope(path, scope string) {
-	if !ValidScope(scope) {
+	if len(scope) > maxScope || !symbolon.ValidScope(scope) {
 		p.add(path, "not a scope value (RFC 6749 §3.3)", `write up to 256 visible ASCII characters without space, " and \`)
 	}
 }
@@ -233,6 +230,19 @@ func (p *problems) only(path, value, implemented string, planned ...string) {
 		p.add(path, "not a known value", "write "+implemented+", or remove it")
 	}
 }
+
+// oneOf checks a member that has a few values, or none.
+func (p *problems) oneOf(path, value string, values []string) {
+	if value != "" && !slices.Contains(values, value) {
+		last := len(values) - 1
+		p.add(path, "not a known value", "write "+strings.Join(values[:last], ", ")+" or "+values[last]+", or remove it")
+	}
+}
+
+var (
+	boundValues = []string{BoundOptional, BoundRequired, BoundDPoP, BoundMTLS}
+	nonceValues = []string{NonceRequired, NonceOff}
+)
 
 // size comes last: a member that cannot be written is a problem already.
 func (p *problems) size(obj any, limit int) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
 )
 
 var (
@@ -119,7 +121,12 @@ func TestValidateIssuer(t *testing.T) {
 		{name: "lifetime negative", change: func(i *Issuer) { i.Token.Lifetime = -1 }, path: "token.lifetime"},
 		{name: "lifetime with fractions", change: func(i *Issuer) { i.Token.Lifetime = Duration(1500 * time.Millisecond) }, path: "token.lifetime", says: "whole seconds"},
 		{name: "lifetime too long", change: func(i *Issuer) { i.Token.Lifetime = MaxLifetime + Duration(time.Second) }, path: "token.lifetime", says: "24h"},
-		{name: "profile of a later version", change: func(i *Issuer) { i.Profile = "fapi2" }, path: "profile", says: `"fapi2" is not implemented in this version`},
+		{name: "profile fapi2", change: func(i *Issuer) { i.Profile = ProfileFAPI2 }},
+		{name: "profile", change: func(i *Issuer) { i.Profile = "fapi1" }, path: "profile", says: "not a known value"},
+		{name: "nonce off", change: func(i *Issuer) { i.DPoPNonce = NonceOff }},
+		{name: "nonce", change: func(i *Issuer) { i.DPoPNonce = "optional" }, path: "dpop_nonce", says: "not a known value"},
+		{name: "replay local", change: func(i *Issuer) { i.Replay = ReplayLocal }},
+		{name: "replay", change: func(i *Issuer) { i.Replay = "off" }, path: "replay", says: "not a known value"},
 		{name: "profile unknown", change: func(i *Issuer) { i.Profile = "x" }, path: "profile", says: "standard"},
 		{name: "audience with a fragment", change: func(i *Issuer) { i.Audience = "https://a.example/#b" }, path: "audience"},
 		{name: "announce too short", change: func(i *Issuer) { i.Keys.Announce = MinAnnounce - 1 }, path: "keys.announce", says: "1h"},
@@ -183,7 +190,10 @@ func TestValidateAPI(t *testing.T) {
 		{name: "algorithm that is only verified", change: func(a *API) { a.Token.Algorithm = "RS512" }, path: "token.algorithm", says: "RS256"},
 		{name: "typ JWT", change: func(a *API) { a.Token.Typ = "JWT" }},
 		{name: "typ unknown", change: func(a *API) { a.Token.Typ = "jwt" }, path: "token.typ", says: "at+jwt"},
-		{name: "bound of a later version", change: func(a *API) { a.Bound = "dpop" }, path: "bound", says: `"dpop" is not implemented in this version`},
+		{name: "bound to a DPoP key", change: func(a *API) { a.Bound = BoundDPoP }},
+		{name: "bound", change: func(a *API) { a.Bound = "always" }, path: "bound", says: "not a known value"},
+		{name: "nonce required", change: func(a *API) { a.DPoPNonce = NonceRequired }},
+		{name: "nonce", change: func(a *API) { a.DPoPNonce = "on" }, path: "dpop_nonce", says: "not a known value"},
 		{name: "bound unknown", change: func(a *API) { a.Bound = "yes" }, path: "bound", says: "optional"},
 		{name: "too large", change: func(a *API) {
 			for i := range 300 {
@@ -227,7 +237,8 @@ func TestValidateClientAlone(t *testing.T) {
 		{name: "state pending", change: func(c *Client) { c.State = StatePending }},
 		{name: "issuer malformed", change: func(c *Client) { c.Issuers = []string{"default", "A"} }, path: "issuers.1"},
 		{name: "issuer twice", change: func(c *Client) { c.Issuers = []string{"default", "default"} }, path: "issuers.default", says: "twice"},
-		{name: "bound", change: func(c *Client) { c.Bound = "mtls" }, path: "bound", says: `"mtls" is not implemented in this version`},
+		{name: "bound to a certificate", change: func(c *Client) { c.Bound = BoundMTLS }},
+		{name: "bound", change: func(c *Client) { c.Bound = "yes" }, path: "bound", says: "not a known value"},
 		{name: "secret id missing", change: func(c *Client) { c.Secrets[0].ID = "" }, path: "secrets.0.id"},
 		{name: "secret id twice", change: func(c *Client) { c.Secrets = append(c.Secrets, Secret{ID: "s1", Hash: otherHash[:70] + "1"}) }, path: "secrets.s1.id", says: "two credentials"},
 		{name: "secret id spent", change: func(c *Client) { c.Secrets[0].ID = "s0" }, path: "secrets.s0.id", says: "never used"},
@@ -246,9 +257,9 @@ func TestValidateClientAlone(t *testing.T) {
 			}
 		}, path: "secrets", says: "16"},
 		{name: "spent twice", change: func(c *Client) { c.Spent = append(c.Spent, Spent{ID: "s0"}) }, path: "spent.s0"},
-		{name: "auth of a later version", change: func(c *Client) { c.Auth = []string{"private_key_jwt"} }, path: "auth.private_key_jwt", says: `"private_key_jwt" is not implemented in this version`},
-		{name: "auth tls", change: func(c *Client) { c.Auth = []string{"tls_client_auth"} }, path: "auth.tls_client_auth", says: "not implemented in this version"},
-		{name: "auth self-signed", change: func(c *Client) { c.Auth = []string{"self_signed_tls_client_auth"} }, path: "auth.self_signed_tls_client_auth", says: "not implemented in this version"},
+		{name: "auth by key or certificate", change: func(c *Client) {
+			c.Auth = []string{symbolon.AuthPrivateKeyJWT, symbolon.AuthTLSClient, symbolon.AuthSelfSignedTLS}
+		}},
 		{name: "auth symmetric", change: func(c *Client) { c.Auth = []string{"client_secret_jwt"} }, path: "auth.client_secret_jwt", says: "symmetric"},
 		{name: "auth none", change: func(c *Client) { c.Auth = []string{"none"} }, path: "auth.none"},
 		{name: "auth unknown", change: func(c *Client) { c.Auth = []string{"basic"} }, path: "auth.0", says: "client_secret_basic"},
@@ -292,7 +303,7 @@ func TestValidateOperator(t *testing.T) {
 
 func TestAllProblemsAreToldAtOnce(t *testing.T) {
 	c := goodClient()
-	c.ID, c.State, c.Bound = "a b", "on", "dpop"
+	c.ID, c.State, c.Bound = "a b", "on", "always"
 	var found Problems
 	if err := c.Validate(); !errors.As(err, &found) || len(found) != 3 || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("got %v", err)

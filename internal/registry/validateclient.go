@@ -27,8 +27,9 @@ func (c *Client) Validate() error {
 		p.add("state", "not a state", `write "active" or "disabled"`)
 	}
 	p.ids("issuers", c.Issuers)
-	p.only("bound", c.Bound, BoundOptional, "required", "dpop", "mtls")
-	p.secrets(c)
+	p.oneOf("bound", c.Bound, boundValues)
+	p.credentials(c)
+	p.legacy(c.LegacyAssertion)
 	p.auth(c.Auth)
 	p.access(c)
 	p.claims(c)
@@ -60,66 +61,19 @@ func (p *problems) ids(path string, ids []string) {
 	}
 }
 
-// secrets checks the credentials against each other and against those that
-// may not come back.
-func (p *problems) secrets(c *Client) {
-	if len(c.Secrets) > MaxSecrets {
-		p.add("secrets", "more than "+strconv.Itoa(MaxSecrets), "remove those that are no longer used")
-	}
-	for i, s := range c.Secrets {
-		path := at("secrets", s.ID)
-		if !ValidID(s.ID) {
-			path = at("secrets", strconv.Itoa(i))
-			p.add(at(path, "id"), "not an id", idFix)
-		}
-		same := func(o Secret) bool { return o.ID == s.ID }
-		if slices.ContainsFunc(c.Secrets[:i], same) {
-			p.add(at(path, "id"), "two credentials of the client have this id", "give each an id of its own")
-		}
-		if slices.ContainsFunc(c.Spent, func(o Spent) bool { return o.ID == s.ID }) {
-			p.add(at(path, "id"), "a credential of this id was removed or revoked; an id is used once only", "choose an id that was never used, as s2")
-		}
-		if !validHash(s.Hash) {
-			p.add(at(path, "hash"), "not a hash of a secret", `write "sha256:" and the 64 lower-case hexadecimal digits of a generated secret's SHA-256`)
-			continue
-		}
-		if slices.ContainsFunc(c.Secrets[:i], func(o Secret) bool { return o.Hash == s.Hash }) {
-			p.add(at(path, "hash"), "two credentials of the client are the same secret", "make a new secret for each")
-		}
-		if slices.ContainsFunc(c.Spent, func(o Spent) bool { return o.Digest != "" && o.Digest == s.Hash }) {
-			p.add(at(path, "hash"), "this secret was revoked", "make a new secret")
-		}
-	}
-	for i, s := range c.Spent {
-		if slices.ContainsFunc(c.Spent[:i], func(o Spent) bool { return o.ID == s.ID }) {
-			p.add(at("spent", s.ID), "listed twice", "list each id once")
-		}
-	}
-}
-
-func validHash(hash string) bool {
-	_, sha := ParseSHA256(hash)
-	_, argon := ParseArgon2id(hash)
-	return sha || argon
-}
-
-// plannedMethods are registered methods that this version does not have.
-var plannedMethods = []string{"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}
-
-func (p *problems) auth(methods []string) {
-	const fix = "write " + symbolon.AuthSecretBasic + " or " + symbolon.AuthSecretPost + ", or remove auth to allow both"
-	for i, m := range methods {
+func (p *problems) auth(list []string) {
+	const fix = "write " + symbolon.AuthSecretBasic + ", " + symbolon.AuthSecretPost + ", " + symbolon.AuthPrivateKeyJWT + ", " +
+		symbolon.AuthTLSClient + " or " + symbolon.AuthSelfSignedTLS + ", or remove auth to allow what the credentials do"
+	for i, m := range list {
 		path := at("auth", m)
 		switch {
-		case slices.Contains(plannedMethods, m):
-			p.add(path, strconv.Quote(m)+" is not implemented in this version", fix)
 		case m == "client_secret_jwt":
 			p.add(path, "client_secret_jwt needs symmetric keys, which do not exist here", fix)
 		case m == "none":
 			p.add(path, "a client without authentication gets no tokens here", fix)
-		case !slices.Contains(secretMethods, m):
+		case !slices.Contains(methods, m):
 			p.add(at("auth", strconv.Itoa(i)), "not an authentication method", fix)
-		case slices.Contains(methods[:i], m):
+		case slices.Contains(list[:i], m):
 			p.add(path, "named twice", "name it once")
 		}
 	}
