@@ -77,9 +77,18 @@ func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) {
 	if err := f.checkClient(t); err != nil {
 		return nil, err
 	}
+	if err := f.checkProfile(t); err != nil {
+		return nil, err
+	}
 	f.Scopes = unique(f.Scopes)
 	api, err := f.chooseAPI(t)
 	if err != nil {
+		return nil, err
+	}
+	if err := f.checkAlgorithm(api, t); err != nil {
+		return nil, err
+	}
+	if err := f.checkBinding(api, t); err != nil {
 		return nil, err
 	}
 	scopes, err := f.chooseScopes(api, t)
@@ -93,7 +102,7 @@ func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) {
 		Audience:  api.audience,
 		Scopes:    scopes,
 		Scope:     scope,
-		Lifetime:  api.api.TokenLifetime(f.Issuer.Issuer),
+		Lifetime:  api.lifetime(f.Issuer.Issuer),
 		Algorithm: api.api.SigningAlgorithm(),
 		Format:    FormatJWT,
 		Typ:       api.api.Token.Typ,
@@ -125,6 +134,9 @@ func (f *Facts) checkClient(t *symbolon.Trace) error {
 // not granted refuses the whole request: nothing is narrowed (RFC 6749 §3.3
 // leaves both open).
 func (f *Facts) chooseScopes(api *target, t *symbolon.Trace) ([]string, error) {
+	if api.parts != nil {
+		return f.scopesOfSeveral(api, t)
+	}
 	granted := f.Client.Access[api.api.ID]
 	if len(f.Scopes) == 0 {
 		return givenScopes(api, granted), nil

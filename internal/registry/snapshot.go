@@ -65,13 +65,15 @@ type IssuerView struct {
 	byTarget map[string]*target
 }
 
-// target is an API with what a decision about it needs, made once.
+// target is an API with what a decision about it needs, made once; or several
+// APIs of one request.
 type target struct {
 	api      *API
 	apis     []*API
 	audience []string
-	legacy   bool     // the identifier is not an absolute URI: only audience reaches it
-	marked   []string // sorted scopes that are given when none is asked for
+	legacy   bool      // the identifier is not an absolute URI: only audience reaches it
+	marked   []string  // sorted scopes that are given when none is asked for
+	parts    []*target // several APIs; api is the first of them
 }
 
 // IssuersAt are the issuers at an exact host[:port] as it stands in a request,

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -34,16 +35,19 @@ func (f *Facts) chooseAPI(t *symbolon.Trace) (*target, error) {
 // same API.
 func (f *Facts) namedAPI(t *symbolon.Trace) (*target, error) {
 	var first *target
-	several := false
+	var several []*target // with first; nil while there is only that
 	for _, name := range f.Resources {
 		api, err := f.accessible(name, false, "resource", t)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if first == nil {
+		case first == nil:
 			first = api
+		case several == nil && api != first:
+			several = []*target{first, api}
+		case several != nil && !slices.Contains(several, api):
+			several = append(several, api)
 		}
-		several = several || api != first
 	}
 	if f.Audience != "" {
 		api, err := f.accessible(f.Audience, true, "audience", t)
@@ -53,15 +57,13 @@ func (f *Facts) namedAPI(t *symbolon.Trace) (*target, error) {
 		if first == nil {
 			first = api
 		}
-		if api != first || several {
+		if api != first || several != nil {
 			t.Fail("api", "RFC 8707 §2", "resource and audience name the same API", "different APIs", "send one of them")
 			return nil, errDisagree.WithCause(fmt.Errorf("resource means API %s, audience API %s", first.api.ID, api.api.ID))
 		}
 	}
-	if several {
-		// A bearer token for several APIs would let each of them act at the others (RFC 9700 §2.3).
-		t.Fail("api", "RFC 8707 §2", "a sender-constrained token, or one resource", "several resources and a bearer token", "ask for one token per resource")
-		return nil, errSeveral.WithCause(fmt.Errorf("%d values of resource for a bearer token", len(f.Resources)))
+	if several != nil {
+		return f.together(several, t)
 	}
 	return first, nil
 }
