@@ -13,12 +13,8 @@ import (
 // IPv4 in IPv6 is given as IPv4, without a zone. A connection that has no IP
 // address (a Unix socket) gives the zero Addr.
 func PeerOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	peer := at.Addr().Unmap().WithZone("")
-	if len(trusted) == 0 {
+	peer, ok := connected(r)
+	if !ok || len(trusted) == 0 {
 		return peer
 	}
 	// Each proxy appends whom it heard from: the truth is at the end, and what
@@ -40,6 +36,16 @@ func PeerOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 		}
 	}
 	return peer
+}
+
+// connected is the address of the other end of the connection; ok is false for
+// a Unix socket.
+func connected(r *http.Request) (peer netip.Addr, ok bool) {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	return at.Addr().Unmap().WithZone(""), true
 }
 
 func within(a netip.Addr, networks []netip.Prefix) bool {

@@ -1,6 +1,7 @@
 // Package web holds the plain HTTP manners of every listener: a handler that
 // returns its error, a request id on each answer, bounded bodies and heads, one
-// place that writes, logs and counts errors, and the address of the peer.
+// place that writes, logs and counts errors, and the address and the certificate
+// of the peer.
 package web
 
 import (
@@ -27,8 +28,12 @@ type HandlerFunc func(http.ResponseWriter, *http.Request) error
 // Config is what Wrap needs to know. The zero value is usable: it trusts no
 // proxy and logs nothing.
 type Config struct {
-	// TrustedProxies are the networks whose X-Forwarded-For counts.
+	// TrustedProxies are the networks whose X-Forwarded-For, Client-Cert and
+	// Client-Cert-Chain count.
 	TrustedProxies []netip.Prefix
+	// AskCertificates: the listener asks its clients for a certificate. It is then
+	// the one of the TLS connection and of nothing else, whoever the peer is.
+	AskCertificates bool
 	// MaxBody bounds the octets of a request body; default symbolon.MaxBody.
 	MaxBody int64
 	// WriteError writes an error as the answer; default WriteError.
@@ -176,6 +181,9 @@ func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if err := s.findCertificate(x, r); err != nil {
+		return err
+	}
 	if r.ContentLength > s.MaxBody {
 		x.Header()["Connection"] = []string{"close"} // what follows the head is not worth reading
 		return errBodyTooLarge
@@ -240,6 +248,9 @@ func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e
 		slog.String("request_id", x.RequestID), slog.String("peer", x.Peer.String()),
 		slog.String("method", cut(r.Method)), slog.String("endpoint", x.Endpoint),
 		slog.Int("status", x.status), slog.Int64("size", x.size), slog.Duration("took", s.Now().Sub(x.Began)),
+	}
+	if x.Claimed {
+		attrs = append(attrs, slog.Bool("certificate_claimed", true))
 	}
 	if x.Endpoint == "" {
 		// Only what no endpoint took: the path of the others says no more than
