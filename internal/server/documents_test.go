@@ -38,6 +38,7 @@ var metadataOfIssuers = map[string][]string{
 
 func TestRFC8414_3_Metadata(t *testing.T) {
 	f := newFixture(t)
+	const asymmetric = `"ES256","ES384","ES512","PS256","PS384","PS512","RS256","RS384","RS512","EdDSA","Ed25519"`
 	algorithms := map[string]string{base: `"ES256","RS256"`}
 	scopes := map[string]string{
 		base:               `"files:read","files:write","legacy:use","orders:admin","orders:read","orders:write"`,
@@ -46,8 +47,9 @@ func TestRFC8414_3_Metadata(t *testing.T) {
 	for iss, urls := range metadataOfIssuers {
 		want := `{"issuer":"` + iss + `","authorization_endpoint":"` + iss + `/authorize","token_endpoint":"` + iss + `/token","jwks_uri":"` + iss + `/jwks",` +
 			`"scopes_supported":[` + or(scopes[iss], `"a"`) + `],"response_types_supported":[],"grant_types_supported":["client_credentials"],` +
-			`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post"],"subject_types_supported":["public"],` +
-			`"id_token_signing_alg_values_supported":[` + or(algorithms[iss], `"ES256"`) + `]}`
+			`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","private_key_jwt"],` +
+			`"token_endpoint_auth_signing_alg_values_supported":[` + asymmetric + `],"subject_types_supported":["public"],` +
+			`"id_token_signing_alg_values_supported":[` + or(algorithms[iss], `"ES256"`) + `],"dpop_signing_alg_values_supported":[` + asymmetric + `]}`
 		for _, url := range urls {
 			w := f.get(url)
 			if w.Code != 200 || w.Body.String() != want {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) serveMetadata(at Place, w http.ResponseWriter, r *http.Request)
 }
 
 // metadataOf makes the document of RFC 8414 §2. An endpoint is in it when it works.
-func metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
+func (c *Config) metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
 	m := symbolon.ServerMetadata{
 		// RFC 8414 §3.3: identical, octet by octet, to what the URL was made of.
 		Issuer: v.Iss,
@@ -32,13 +33,51 @@ func metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
 		// member: the second is what parsers check.
 		ResponseTypesSupported: []string{},
 		GrantTypesSupported:    []string{symbolon.GrantClientCredentials},
-		TokenAuthMethods:       []string{symbolon.AuthSecretBasic, symbolon.AuthSecretPost},
 		// OpenID Connect Discovery §3 demands both; libraries read the second to
 		// know with what access tokens may be signed.
 		SubjectTypesSupported: []string{"public"},
 	}
-	for _, alg := range v.Algorithms() {
-		m.IDTokenSigningAlgorithms = append(m.IDTokenSigningAlgorithms, string(alg))
+	m.IDTokenSigningAlgorithms = names(v.Algorithms())
+	// RFC 8414 §2 demands the first beside private_key_jwt; RFC 9449 §5.1.
+	m.TokenAuthSigningAlgs = names(v.AssertionAlgorithms())
+	m.DPoPSigningAlgs = m.TokenAuthSigningAlgs
+	alias, certificates := c.certificates(v.Iss)
+	if m.TokenAuthMethods = c.methods(v, certificates); certificates {
+		m.CertificateBound = true // RFC 8705 §3.3
+	}
+	if alias != "" {
+		m.MTLSAliases = &symbolon.MTLSAliases{TokenEndpoint: alias + "/token"} // RFC 8705 §5
 	}
 	return m
+}
+
+// methods are the ways in which a client can authenticate at the issuer. A
+// method by certificate is one where a certificate can reach us, and the one of
+// RFC 8705 §2.1 where there is a root for it to lead to.
+func (c *Config) methods(v *registry.IssuerView, certificates bool) (list []string) {
+	if !v.FAPI2() { // FAPI 2.0 §5.3.2.1 leaves keys and certificates
+		list = append(list, symbolon.AuthSecretBasic, symbolon.AuthSecretPost)
+	}
+	list = append(list, symbolon.AuthPrivateKeyJWT)
+	if certificates && c.ClientCAs != nil {
+		list = append(list, symbolon.AuthTLSClient)
+	}
+	if certificates {
+		list = append(list, symbolon.AuthSelfSignedTLS)
+	}
+	return list
+}
+
+func (c *Config) certificates(iss string) (alias string, ok bool) {
+	if c.Certificates == nil {
+		return "", false
+	}
+	return c.Certificates(iss)
+}
+
+func names(algorithms []jose.Algorithm) (list []string) {
+	for _, alg := range algorithms {
+		list = append(list, string(alg))
+	}
+	return list
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -75,7 +74,7 @@ type documents struct {
 // library holds the documents of each issuer, made at the first request after
 // its view has changed: snapshots share the views that a commit did not touch.
 type library struct {
-	logger *slog.Logger
+	config *Config
 
 	mu       sync.Mutex
 	byIssuer map[string]*documents
@@ -101,7 +100,7 @@ func (l *library) get(at Place, now time.Time) (*documents, error) {
 	if d != nil && d.view == at.Issuer && (d.until.IsZero() || now.Before(d.until)) {
 		return d, nil
 	}
-	d, err := newDocuments(at.Issuer, now, l.logger)
+	d, err := l.newDocuments(at.Issuer, now)
 	if err != nil {
 		return nil, err
 	}
@@ -113,14 +112,14 @@ func (l *library) get(at Place, now time.Time) (*documents, error) {
 	return d, nil
 }
 
-func newDocuments(v *registry.IssuerView, now time.Time, logger *slog.Logger) (*documents, error) {
-	metadata, err := json.Marshal(metadataOf(v))
+func (l *library) newDocuments(v *registry.IssuerView, now time.Time) (*documents, error) {
+	metadata, err := json.Marshal(l.config.metadataOf(v))
 	if err != nil {
 		return nil, err
 	}
 	list, until, unusable := publishedKeys(v, now)
 	for _, err := range unusable {
-		logger.Warn("a key is not published", "issuer", v.ID, "reason", err, "fix", "symbolon key revoke, so that the next one takes over")
+		l.config.Logger.Warn("a key is not published", "issuer", v.ID, "reason", err, "fix", "symbolon key revoke, so that the next one takes over")
 	}
 	d := &documents{
 		view:     v,

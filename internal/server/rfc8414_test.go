@@ -55,13 +55,14 @@ func TestRFC8414_2_NothingIsNamedThatIsNotThere(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"registration_endpoint", "revocation_endpoint", "introspection_endpoint", "signed_metadata",
-		"op_policy_uri", "op_tos_uri", "token_endpoint_auth_signing_alg_values_supported", "code_challenge_methods_supported"} {
+		"op_policy_uri", "op_tos_uri", "code_challenge_methods_supported",
+		"mtls_endpoint_aliases", "tls_client_certificate_bound_access_tokens"} {
 		if doc[name] != nil {
 			t.Errorf("%s is named: %v", name, doc[name])
 		}
 	}
 	for _, method := range doc["token_endpoint_auth_methods_supported"].([]any) {
-		if method == "none" || strings.HasSuffix(method.(string), "_jwt") {
+		if method == "none" || method == "client_secret_jwt" || strings.HasSuffix(method.(string), "tls_client_auth") {
 			t.Errorf("the method %v is named", method)
 		}
 	}

@@ -61,7 +61,8 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, hashing: newHashers(), library: library{logger: cfg.Logger}}
+	s := &Server{cfg: cfg, hashing: newHashers()}
+	s.library.config = &s.cfg
 	s.calls.New = func() any { return new(call) }
 	return s
 }
