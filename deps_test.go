@@ -26,6 +26,7 @@ type layer struct {
 var layers = map[string]layer{
 	"symbolon": {nil, nil, "words that both halves share: a leaf, so that users of client and resource take on nothing else"},
 
+	"internal/fetch":    {[]string{"symbolon"}, nil, "what an issuer says, bounded: the half that asks and the half that checks read it alike"},
 	"internal/jose":     {nil, nil, "tokens and keys are what the product exists for: no module between us and the standard library's cryptography"},
 	"internal/dpop":     {[]string{"internal/jose", "symbolon"}, nil, "proofs and what was presented once: all three halves use it, so it is a leaf next to jose"},
 	"internal/store":    {nil, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}, "opaque documents in two databases: it knows no domain type"},
@@ -41,11 +42,11 @@ var layers = map[string]layer{
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
 	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
-	"client":       {[]string{"internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
-	"resource":     {[]string{"client", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
+	"client":       {[]string{"internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
+	"resource":     {[]string{"client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
 	"symbolontest": {[]string{"internal/node", "internal/admin", "internal/registry", "client", "resource", "symbolon"}, nil, "a whole symbolon inside a test"},
 
-	"cmd/symbolon": {[]string{"internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node"},
+	"cmd/symbolon": {[]string{"internal/adminapi", "internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node, what it says is said to internal/adminapi"},
 }
 
 // outside are programs and packages that are no part of the product: what they

@@ -149,6 +149,20 @@ func (e *Error) Is(target error) bool {
 	return errors.As(target, &t) && t.Code == e.Code
 }
 
+// ConfigError is a field of client.Config or resource.Config that cannot be
+// used. New of either package returns it wrapped, so that a program whose users
+// know the setting by another name can tell them that one.
+type ConfigError struct {
+	Field string // as "Issuer"; an element of a list as "Scopes[1]"
+	Err   error  // what is wrong, and what to put there
+}
+
+// Error names the field.
+func (e *ConfigError) Error() string { return "Config." + e.Field + ": " + e.Err.Error() }
+
+// Unwrap gives what is wrong.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
 // AsError gives the Error inside err. Anything untyped is a server error whose
 // cause is err: what went wrong inside is nobody's business outside.
 func AsError(err error) *Error {

@@ -120,3 +120,15 @@ func TestDescriptionCharacterSet(t *testing.T) {
 		t.Errorf("%q", d)
 	}
 }
+
+// TestConfigErrorNamesTheField: also through the words that were put around it.
+func TestConfigErrorNamesTheField(t *testing.T) {
+	err := fmt.Errorf("client: %w", &symbolon.ConfigError{Field: "Scopes[1]", Err: io.EOF})
+	var wrong *symbolon.ConfigError
+	if !errors.As(err, &wrong) || wrong.Field != "Scopes[1]" || !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	if err.Error() != "client: Config.Scopes[1]: EOF" {
+		t.Error(err)
+	}
+}

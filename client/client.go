@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
 )
 
 // Config says who asks whom for what. Issuer (or TokenURL), ID and Auth are
@@ -81,7 +82,8 @@ type Client struct {
 
 // New checks the configuration and gives a Client. It reaches no server; what
 // Auth needs from a file is read, so that a wrong path shows here. Its errors
-// name the field and say what to put there.
+// are *symbolon.ConfigError inside: they name the field and say what to put
+// there.
 func New(cfg Config) (*Client, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -99,13 +101,15 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{cfg: cfg, origins: origins, form: cfg.form(), endpoint: withoutRedirects(cfg.HTTP)}
+	c := &Client{cfg: cfg, origins: origins, form: cfg.form(), endpoint: fetch.WithoutRedirects(cfg.HTTP)}
 	c.cache.init(cfg, c.ask)
 	return c, nil
 }
 
 // wrong names the field of Config that cannot be used.
-func wrong(field string, err error) error { return fmt.Errorf("client: Config.%s: %w", field, err) }
+func wrong(field string, err error) error {
+	return fmt.Errorf("client: %w", &symbolon.ConfigError{Field: field, Err: err})
+}
 
 func (cfg *Config) check() error {
 	if cfg.Issuer == "" && cfg.TokenURL == "" {
@@ -132,7 +136,7 @@ func (cfg *Config) check() error {
 		return wrong("Auth", err)
 	}
 	for i, s := range cfg.Scopes {
-		if !scopeToken(s) {
+		if !symbolon.ValidScope(s) {
 			return wrong(fmt.Sprintf("Scopes[%d]", i), fmt.Errorf("%q is not one scope (RFC 6749 §3.3); give each scope as an element of its own", s))
 		}
 	}
@@ -151,16 +155,6 @@ func (cfg *Config) checkResource() error {
 	return nil
 }
 
-// scopeToken reports whether s is one scope-token of RFC 6749 §3.3.
-func scopeToken(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
-
 // form is the part of the token request that never changes (RFC 6749 §4.4.2).
 func (cfg *Config) form() url.Values {
 	form := url.Values{"grant_type": {symbolon.GrantClientCredentials}}
@@ -174,15 +168,6 @@ func (cfg *Config) form() url.Values {
 		form.Set("audience", cfg.Audience)
 	}
 	return form
-}
-
-// withoutRedirects copies the client: nothing that carries a credential or
-// decides about trust follows a redirect.
-func withoutRedirects(hc *http.Client) *http.Client {
-	c := *hc
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Jar = nil
-	return &c
 }
 
 // HTTP is Config.HTTP with the token added to each request that goes to the

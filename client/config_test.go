@@ -1,10 +1,13 @@
 package client
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/symbolon/symbolon"
 )
 
 // TestNewNamesTheField: a configuration that cannot work fails at
@@ -53,6 +56,9 @@ func TestNewNamesTheField(t *testing.T) {
 		cfg := good
 		c.change(&cfg)
 		_, err := New(cfg)
+		if field := new(symbolon.ConfigError); !errors.As(err, &field) || field.Field != c.field {
+			t.Errorf("%s: %v is not about %s", name, err, c.field)
+		}
 		if err == nil || !strings.HasPrefix(err.Error(), "client: Config."+c.field+": ") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -5,18 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
+	"github.com/symbolon/symbolon/internal/jose"
 )
-
-// requestTimeout is how long one request to the authorization server may take.
-const requestTimeout = 10 * time.Second
 
 // MetadataURLs are the places where the metadata of an issuer is looked for,
 // in order: RFC 8414 §3.1, where the well-known part stands between host and
@@ -40,8 +38,10 @@ func MetadataURLs(issuer string) ([]string, error) {
 }
 
 // Discover fetches the metadata of an issuer with hc and refuses a document
-// that names another issuer (RFC 8414 §3.3) or an endpoint over plain http.
-// No redirect is followed, at most 64 KiB are read. Errors are
+// that names another issuer (RFC 8414 §3.3) or an endpoint over plain http, or
+// that two parsers could read in two ways: with a member twice, or with one
+// whose name differs from that of a member of ServerMetadata in case alone. No
+// redirect is followed, at most 64 KiB are read. Errors are
 // *symbolon.Error: Status is that of the last answer, zero when there was
 // none.
 func Discover(ctx context.Context, hc *http.Client, issuer string) (*symbolon.ServerMetadata, error) {
@@ -49,7 +49,6 @@ func Discover(ctx context.Context, hc *http.Client, issuer string) (*symbolon.Se
 	if err != nil {
 		return nil, fault(0, "the issuer "+err.Error())
 	}
-	hc = withoutRedirects(hc)
 	var failed *symbolon.Error
 	for _, at := range urls {
 		body, refusal := get(ctx, hc, at)
@@ -67,40 +66,25 @@ func Discover(ctx context.Context, hc *http.Client, issuer string) (*symbolon.Se
 
 // get reads one document.
 func get(ctx context.Context, hc *http.Client, at string) ([]byte, *symbolon.Error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, fault(0, "the metadata's URL cannot be asked").WithCause(err)
-	}
-	req.Header.Set("Accept", "application/json")
-	resp, err := hc.Do(req)
-	if err != nil {
+	answer, err := fetch.Get(ctx, hc, at, "application/json")
+	switch {
+	case errors.Is(err, fetch.ErrTooLong):
+		return nil, tooLong(http.StatusOK)
+	case err != nil:
 		return nil, unreachable(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		e := fault(resp.StatusCode, fmt.Sprintf("%s answered %d where the metadata of the issuer was expected; check the issuer's URL", at, resp.StatusCode))
-		e.RetryAfter = retryAfter(resp.Header, time.Now)
+	case answer.Status != http.StatusOK:
+		e := fault(answer.Status, fmt.Sprintf("%s answered %d where the metadata of the issuer was expected; check the issuer's URL", at, answer.Status))
+		e.RetryAfter = retryAfter(answer.Header, time.Now)
 		return nil, e
 	}
-	return readBody(resp)
-}
-
-// readBody reads at most what an answer may have.
-func readBody(resp *http.Response) ([]byte, *symbolon.Error) {
-	body, err := io.ReadAll(io.LimitReader(resp.Body, symbolon.MaxBody+1))
-	if err != nil {
-		return nil, unreachable(err)
-	}
-	if len(body) > symbolon.MaxBody {
-		return nil, fault(resp.StatusCode, fmt.Sprintf("the answer is longer than %d bytes and was not read on", symbolon.MaxBody))
-	}
-	return body, nil
+	return answer.Body, nil
 }
 
 // readMetadata judges the document.
 func readMetadata(body []byte, issuer, at string) (*symbolon.ServerMetadata, error) {
+	if err := unambiguous(body); err != nil {
+		return nil, fault(http.StatusOK, fmt.Sprintf("%s is not a metadata document that every program reads alike: %v; check the issuer's URL", at, err)).WithCause(err)
+	}
 	var doc symbolon.ServerMetadata
 	if err := json.Unmarshal(body, &doc); err != nil {
 		return nil, fault(http.StatusOK, at+" is not a metadata document; check the issuer's URL").WithCause(err)
@@ -124,6 +108,38 @@ func readMetadata(body []byte, issuer, at string) (*symbolon.ServerMetadata, err
 	return &doc, nil
 }
 
+// metadataMembers are the names of the members that are read.
+var metadataMembers = func() (names []string) {
+	doc := reflect.TypeFor[symbolon.ServerMetadata]()
+	for i := range doc.NumField() {
+		name, _, _ := strings.Cut(doc.Field(i).Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}()
+
+// unambiguous refuses what two parsers could read in two ways. encoding/json
+// takes the last of two members with one name, and Token_Endpoint for
+// token_endpoint; others do not, and the one that looked at the document before
+// us may be one of them.
+func unambiguous(body []byte) error {
+	if err := jose.CheckObject(body); err != nil {
+		return err
+	}
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(body, &m); err != nil {
+		return err
+	}
+	for name := range m {
+		for _, read := range metadataMembers {
+			if name != read && strings.EqualFold(name, read) {
+				return fmt.Errorf("it has a member %q beside or instead of %q", name, read)
+			}
+		}
+	}
+	return nil
+}
+
 // secureURL reads a URL that may carry credentials or decide about trust:
 // https, or http on a loopback name; with a host; without user and fragment.
 func secureURL(s string) (*url.URL, error) {
@@ -135,17 +151,8 @@ func secureURL(s string) (*url.URL, error) {
 		return nil, errors.New("is a URL that holds a user name; leave it out")
 	case strings.Contains(s, "#"):
 		return nil, fmt.Errorf("%q has a fragment; leave it out", s)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !symbolon.Loopback(u.Hostname()):
 		return nil, fmt.Errorf("%q is plain http, which is only for loopback names; use https", s)
 	}
 	return u, nil
-}
-
-// loopback reports whether the host is this machine by its name alone.
-func loopback(host string) bool {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return a.Unmap().IsLoopback()
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }

@@ -82,6 +82,18 @@ func TestDiscoverRefuses(t *testing.T) {
 		"array":               `[]`,
 		"truncated":           `{"issuer":"{issuer}","tok`,
 		"nothing":             ``,
+		"null":                `null`,
+		"two documents":       `{"issuer":"{issuer}"}{"issuer":"{issuer}"}`,
+		"an endpoint twice":   `{"issuer":"{issuer}","token_endpoint":"{issuer}/token","token_endpoint":"{issuer}/other"}`,
+		"twice by an escape":  `{"issuer":"{issuer}","token_endpoint":"{issuer}/token","token\u005fendpoint":"{issuer}/other"}`,
+		"twice, and the same": `{"issuer":"{issuer}","issuer":"{issuer}"}`,
+		"twice further down":  `{"issuer":"{issuer}","x":{"a":1,"a":2}}`,
+		"in capitals":         `{"issuer":"{issuer}","jwks_uri":"{issuer}/jwks","JWKS_URI":"{issuer}/other"}`,
+		"only in capitals":    `{"issuer":"{issuer}","Token_Endpoint":"{issuer}/token"}`,
+		"a long s":            `{"issuer":"{issuer}","jwkſ_uri":"{issuer}/other"}`,
+		"a Kelvin sign":       `{"issuer":"{issuer}","jwKs_uri":"{issuer}/other"}`,
+		"too deep":            `{"issuer":"{issuer}","x":` + strings.Repeat("[", 20) + strings.Repeat("]", 20) + `}`,
+		"too long":            `{"issuer":"{issuer}","x":"` + strings.Repeat("x", symbolon.MaxBody) + `"}`,
 	} {
 		s := site(t, map[string]string{"/.well-known/oauth-authorization-server": doc})
 		_, err := Discover(t.Context(), s.Client(), s.URL)
@@ -89,6 +101,14 @@ func TestDiscoverRefuses(t *testing.T) {
 		if !errors.As(err, &e) || e.Status != 200 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestDiscoverTakesOtherMembers: those that are not read may be called anything.
+func TestDiscoverTakesOtherMembers(t *testing.T) {
+	s := site(t, map[string]string{"/.well-known/oauth-authorization-server": `{"issuer":"{issuer}","jwks_uri":"{issuer}/jwks","x":{"Issuer":1,"issuer":2},"Contact":1,"contact":2}`})
+	if m, err := Discover(t.Context(), s.Client(), s.URL); err != nil || m.JWKSURI != s.URL+"/jwks" {
+		t.Error(m, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"mime"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
@@ -37,7 +39,7 @@ func (c *Client) ask(ctx context.Context) (*Token, *symbolon.Error) {
 	if err := c.cfg.Auth.authenticate(r); err != nil {
 		return nil, symbolon.NewError(symbolon.InvalidClient, "the client cannot authenticate: "+err.Error()).WithCause(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, fetch.Timeout)
 	defer cancel()
 	req, cause := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(url.Values(r.form).Encode()))
 	if cause != nil {
@@ -52,9 +54,12 @@ func (c *Client) ask(ctx context.Context) (*Token, *symbolon.Error) {
 		return nil, unreachable(cause)
 	}
 	defer resp.Body.Close()
-	body, err := readBody(resp)
-	if err != nil {
-		return nil, err
+	body, cause := fetch.Body(resp)
+	switch {
+	case errors.Is(cause, fetch.ErrTooLong):
+		return nil, tooLong(resp.StatusCode)
+	case cause != nil:
+		return nil, unreachable(cause)
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, c.refusal(resp, body)

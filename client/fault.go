@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +23,11 @@ func fault(status int, description string) *symbolon.Error {
 	e := symbolon.NewError(code, description)
 	e.Status = status
 	return e
+}
+
+// tooLong is an answer of which only the beginning was read.
+func tooLong(status int) *symbolon.Error {
+	return fault(status, fmt.Sprintf("the answer is longer than %d bytes and was not read on", symbolon.MaxBody))
 }
 
 // unreachable is a request without an answer. The text of the network's error

@@ -31,7 +31,7 @@ type Request struct {
 // the handler, so a token in it is not seen.
 func (a *API) Require(scopes ...string) func(http.Handler) http.Handler {
 	for _, s := range scopes {
-		if !scopeToken(s) {
+		if !symbolon.ValidScope(s) {
 			panic(fmt.Sprintf("resource: Require: %q is not one scope (RFC 6749 §3.3); give each scope as an argument of its own", s))
 		}
 	}

@@ -1,9 +1,12 @@
 package resource
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
 )
 
 // TestNewNamesTheField: what cannot work fails at construction.
@@ -37,7 +40,11 @@ func TestNewNamesTheField(t *testing.T) {
 	} {
 		cfg := good
 		c.change(&cfg)
-		if _, err := New(cfg); err == nil || !strings.HasPrefix(err.Error(), "resource: Config."+c.field+": ") {
+		_, err := New(cfg)
+		if field := new(symbolon.ConfigError); !errors.As(err, &field) || field.Field != c.field {
+			t.Errorf("%s: %v is not about %s", name, err, c.field)
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), "resource: Config."+c.field+": ") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

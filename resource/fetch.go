@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,11 +11,10 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/client"
+	"github.com/symbolon/symbolon/internal/fetch"
 )
 
 const (
-	// requestTimeout is how long one request to the issuer may take.
-	requestTimeout = 10 * time.Second
 	// metadataLife is how long the metadata is used without looking again.
 	metadataLife = time.Hour
 	// keyLife is the life of a key set whose answer names none.
@@ -76,36 +74,21 @@ func (k *keys) get() (*keySet, time.Duration, error) {
 	return set, life, nil
 }
 
-// document reads what is at the URL: at most 64 KiB (CVE-2026-26998), without
-// following a redirect, within requestTimeout.
+// document reads what is at the URL, and tells how long it may be used.
 func document(ctx context.Context, hc *http.Client, at string) ([]byte, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	req.Header.Set("Accept", "application/jwk-set+json, application/json")
-	plain := *hc
-	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	plain.Jar = nil
-	resp, err := plain.Do(req)
-	if err != nil {
+	answer, err := fetch.Get(ctx, hc, at, "application/jwk-set+json, application/json")
+	switch {
+	case errors.Is(err, fetch.ErrTooLong):
+		return nil, 0, &statusError{at, answer.Status, fmt.Sprintf(" with more than %d bytes", symbolon.MaxBody)}
+	case err != nil && answer != nil:
+		return nil, 0, fmt.Errorf("%s broke off: %w", at, err)
+	case err != nil:
 		e := symbolon.NewError(symbolon.TemporarilyUnavailable, "the issuer's keys cannot be reached: "+err.Error())
 		return nil, 0, e.WithCause(err)
+	case answer.Status != http.StatusOK:
+		return nil, 0, &statusError{at, answer.Status, " where a key set was expected"}
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, 0, &statusError{at, resp.StatusCode, " where a key set was expected"}
-	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, symbolon.MaxBody+1))
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s broke off: %w", at, err)
-	}
-	if len(text) > symbolon.MaxBody {
-		return nil, 0, &statusError{at, resp.StatusCode, fmt.Sprintf(" with more than %d bytes", symbolon.MaxBody)}
-	}
-	return text, maxAge(resp.Header), nil
+	return answer.Body, maxAge(answer.Header), nil
 }
 
 // maxAge reads Cache-Control (RFC 9111 §5.2.2.1).

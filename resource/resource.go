@@ -64,7 +64,8 @@ type Config struct {
 	HTTP *http.Client
 	// DataDir is a directory for the last good keys, so that the API can start
 	// while the issuer is away; empty: they are kept in memory only. Several
-	// APIs may share one. Whoever can write to it decides whose tokens are taken.
+	// APIs may share one. Whoever can write to it decides whose tokens are taken:
+	// a file of another user (but root), or that others may write, is not used.
 	DataDir string
 	// MaxStale is how long keys are used after the issuer last confirmed them;
 	// zero: 24 h. After that requests are answered 503.
@@ -102,8 +103,8 @@ const (
 )
 
 // New checks the configuration. It does no I/O: the issuer may be away, keys
-// are fetched from the first request or from Start on. Its errors name the
-// field and say what to put there.
+// are fetched from the first request or from Start on. Its errors are
+// *symbolon.ConfigError inside: they name the field and say what to put there.
 func New(cfg Config) (*API, error) {
 	public, err := cfg.check()
 	if err != nil {
@@ -125,7 +126,9 @@ func New(cfg Config) (*API, error) {
 }
 
 // wrong names the field of Config that cannot be used.
-func wrong(field string, err error) error { return fmt.Errorf("resource: Config.%s: %w", field, err) }
+func wrong(field string, err error) error {
+	return fmt.Errorf("resource: %w", &symbolon.ConfigError{Field: field, Err: err})
+}
 
 func (cfg *Config) check() (public *url.URL, err error) {
 	if cfg.Issuer == "" {
@@ -141,7 +144,7 @@ func (cfg *Config) check() (public *url.URL, err error) {
 		return nil, wrong("Realm", errors.New(`must be printable ASCII without " and \`))
 	}
 	for i, s := range cfg.Scopes {
-		if !scopeToken(s) {
+		if !symbolon.ValidScope(s) {
 			return nil, wrong(fmt.Sprintf("Scopes[%d]", i), fmt.Errorf("%q is not one scope (RFC 6749 §3.3)", s))
 		}
 	}
@@ -212,9 +215,6 @@ func quotable(s string) bool {
 	}
 	return true
 }
-
-// scopeToken reports whether s is one scope-token of RFC 6749 §3.3.
-func scopeToken(s string) bool { return s != "" && quotable(s) && !strings.Contains(s, " ") }
 
 // acceptsType: RFC 9068 §4: at+jwt or application/at+jwt, and what the
 // configuration adds.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"time"
 )
@@ -73,8 +72,8 @@ func (k *keys) read() (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 { // Windows tells no such mode
-		return nil, fmt.Errorf("others may write to it (mode %04o)", info.Mode().Perm())
+	if err := checkOwner(info, os.Geteuid()); err != nil {
+		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxStored))
 	if err != nil {

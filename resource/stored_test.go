@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,6 +152,61 @@ func TestADamagedStoredSetIsNotUsed(t *testing.T) {
 		t.Errorf("after the repair: %v", err)
 	}
 }
+
+// TestStoredKeysOfAnotherUser: who wrote the file decides, not only who may now.
+func TestStoredKeysOfAnotherUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mine, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		owner uint32
+		mode  fs.FileMode
+		uid   int
+		want  string // in the error; empty: none
+	}{
+		{1000, 0o600, 1000, ""},
+		{1000, 0o644, 1000, ""},
+		{0, 0o644, 1000, ""},
+		{0, 0o600, 0, ""},
+		{1001, 0o600, 1000, "another user (uid 1001)"},
+		{1001, 0o600, 0, "another user (uid 1001)"},
+		{1000, 0o620, 1000, "others may write"},
+		{1000, 0o602, 1000, "others may write"},
+		{0, 0o666, 1000, "others may write"},
+	} {
+		err := checkOwner(owned{mine, c.owner, c.mode}, c.uid)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		return // only root can give a file away, for the rest of it
+	}
+	i := newIssuer(t)
+	path = storedFile(t, i, t.TempDir())
+	if err := os.Chown(path, 12345, -1); err != nil {
+		t.Fatal(err)
+	}
+	a, log := offline(t, i, filepath.Dir(path), time.Now())
+	if _, err := check(a, i.token(t, nil)); !errors.Is(err, errNoKeys) || !strings.Contains(log.String(), "another user (uid 12345)") {
+		t.Errorf("%v: %s", err, log)
+	}
+}
+
+// owned is a file as another user has it.
+type owned struct {
+	fs.FileInfo
+	uid  uint32
+	mode fs.FileMode
+}
+
+func (o owned) Mode() fs.FileMode { return o.mode }
+func (o owned) Sys() any          { return &syscall.Stat_t{Uid: o.uid} }
 
 // TestKeysThatCannotBeStored: it is said once per fetch, and nothing fails.
 func TestKeysThatCannotBeStored(t *testing.T) {

@@ -1,0 +1,67 @@
+// Package fetch is how the libraries read what an issuer says: no redirect is
+// followed, an answer has a bounded length, a request a bounded time.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Timeout is how long one request to an issuer may take, with its answer.
+const Timeout = 10 * time.Second
+
+// ErrTooLong: the answer is longer than symbolon.MaxBody, and was not read on.
+var ErrTooLong = errors.New("the answer is too long")
+
+// WithoutRedirects copies the client: nothing that carries a credential or
+// decides about trust follows a redirect, and no cookie goes along.
+func WithoutRedirects(hc *http.Client) *http.Client {
+	c := *hc
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Jar = nil
+	return &c
+}
+
+// Body reads the answer's body: at most symbolon.MaxBody octets
+// (CVE-2026-26998).
+func Body(resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, symbolon.MaxBody+1))
+	if err == nil && len(body) > symbolon.MaxBody {
+		err = ErrTooLong
+	}
+	return body, err
+}
+
+// Answer is what a server said.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte // of a 200; of others nothing is read
+}
+
+// Get reads the document at a URL. An answer of any status is no error; with
+// one that broke off or is too long both are given, the answer and the error.
+func Get(ctx context.Context, hc *http.Client, url, accept string) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := WithoutRedirects(hc).Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer := &Answer{Status: resp.StatusCode, Header: resp.Header}
+	if answer.Status == http.StatusOK {
+		answer.Body, err = Body(resp)
+	}
+	return answer, err
+}

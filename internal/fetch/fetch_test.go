@@ -1,0 +1,73 @@
+package fetch
+
+import (
+	"errors"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/symbolon/symbolon"
+)
+
+// TestGet: what is read, and what is not.
+func TestGet(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/doc", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept") != "application/json" || r.Header.Get("Cookie") != "" {
+			t.Errorf("%v", r.Header)
+		}
+		w.Write([]byte("{}"))
+	})
+	mux.HandleFunc("/full", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(strings.Repeat("x", symbolon.MaxBody))) })
+	mux.HandleFunc("/more", func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte(strings.Repeat("x", symbolon.MaxBody+1)))
+	})
+	mux.HandleFunc("/broken", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "9")
+		w.Write([]byte("x"))
+	})
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/doc", http.StatusFound) })
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar.SetCookies(at, []*http.Cookie{{Name: "a", Value: "b"}})
+	hc := s.Client()
+	hc.Jar = jar
+
+	for path, want := range map[string]struct {
+		status, octets int
+		long, fails    bool
+	}{
+		"/doc":    {200, 2, false, false},
+		"/full":   {200, symbolon.MaxBody, false, false},
+		"/more":   {200, symbolon.MaxBody + 1, true, true},
+		"/broken": {200, 1, false, true},
+		"/away":   {302, 0, false, false},
+		"/none":   {404, 0, false, false},
+	} {
+		a, err := Get(t.Context(), hc, s.URL+path, "application/json")
+		if a == nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if a.Status != want.status || len(a.Body) != want.octets || (err != nil) != want.fails || errors.Is(err, ErrTooLong) != want.long {
+			t.Errorf("%s: %d, %d octets, %v", path, a.Status, len(a.Body), err)
+		}
+	}
+	if hc.Jar != jar || hc.CheckRedirect != nil {
+		t.Error("the caller's client was changed")
+	}
+	if a, err := Get(t.Context(), hc, "http://127.0.0.1:1/", "x"); a != nil || err == nil {
+		t.Errorf("%v, %v", a, err)
+	}
+}
