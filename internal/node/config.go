@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -105,7 +106,7 @@ type TLSFiles struct {
 // Defaults of Config.
 const (
 	defaultListen   = "127.0.0.1:8080"
-	defaultDataDir  = "./data"
+	DefaultDataDir  = "./data"
 	defaultMaxStale = registry.Duration(24 * time.Hour)
 	defaultKeep     = registry.Duration(90 * 24 * time.Hour)
 )
@@ -119,7 +120,7 @@ func (c Config) withDefaults() Config {
 		c.Store = "sqlite"
 	}
 	if c.DataDir == "" {
-		c.DataDir = defaultDataDir
+		c.DataDir = DefaultDataDir
 	}
 	if c.MaxStale == 0 {
 		c.MaxStale = defaultMaxStale
@@ -190,7 +191,7 @@ func (c *Config) checkListener(l Listener, behindProxy bool) error {
 	if err != nil {
 		return fmt.Errorf("%q is not an address; write host:port, as 127.0.0.1:8080", l.Addr)
 	}
-	if l.TLS != nil || c.TLS != nil || behindProxy || registry.Loopback(host) {
+	if l.TLS != nil || c.TLS != nil || behindProxy || symbolon.Loopback(host) {
 		return nil
 	}
 	return fmt.Errorf("%s is not loopback and has no tls; give it a certificate, or name the proxies in front of it in trusted_proxies", l.Addr)

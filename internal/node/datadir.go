@@ -24,6 +24,12 @@ const (
 // SocketPath is where the administration listens in a data directory.
 func SocketPath(dataDir string) string { return filepath.Join(dataDir, socketFile) }
 
+// SpoolPath is where the records of requests are in a data directory.
+func SpoolPath(dataDir string) string { return filepath.Join(dataDir, spoolDir) }
+
+// IDPath is the file with the node's id in a data directory.
+func IDPath(dataDir string) string { return filepath.Join(dataDir, nodeIDFile) }
+
 // ErrInUse: another process works in the data directory.
 var ErrInUse = errors.New("data directory in use")
 

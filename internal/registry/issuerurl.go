@@ -26,7 +26,7 @@ func CheckURL(text string) (message, fix string) {
 	switch {
 	case err != nil || len(text) > maxIdentifier || u.Hostname() == "" || u.Opaque != "":
 		return "not an absolute URL", example
-	case u.Scheme == "http" && !Loopback(u.Hostname()):
+	case u.Scheme == "http" && !symbolon.Loopback(u.Hostname()):
 		return "plain http to another machine would show every secret and token", "write https://, or http with localhost"
 	case u.Scheme != "https" && u.Scheme != "http":
 		return "not an https URL", example

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,16 +53,6 @@ func splitURL(iss string) (host, path string, err error) {
 		host = strings.TrimSuffix(strings.TrimSuffix(host, p), ":")
 	}
 	return host, strings.TrimSuffix(u.EscapedPath(), "/"), nil
-}
-
-// Loopback reports whether the host, without a port, is this machine by name or
-// address, where plain http never leaves it.
-func Loopback(host string) bool {
-	if ip := net.ParseIP(host); ip != nil {
-		return ip.IsLoopback()
-	}
-	host = strings.ToLower(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func sortedKeys[M ~map[K]V, K cmp.Ordered, V any](m M) []K {

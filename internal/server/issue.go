@@ -1,8 +1,6 @@
 package server
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,7 +55,7 @@ func (s *Server) issue(c *call) error {
 		Audience: d.Audience,
 		Expiry:   expires,
 		IssuedAt: issued,
-		ID:       newJTI(),
+		ID:       web.NewID(),
 		ClientID: c.record.Client,
 		Scope:    d.Scope,
 		Gen:      c.Snapshot.Gen(),
@@ -78,18 +76,6 @@ func (s *Server) issue(c *call) error {
 	})
 	c.record.JTI, c.record.KID, c.record.Gen, c.record.Exp = claims.ID, key.ID, claims.Gen, expires
 	return nil
-}
-
-// newJTI makes 128 random bits as 22 characters, the first of which is no
-// hyphen: command lines would take the jti for an option.
-func newJTI() string {
-	for {
-		var raw [16]byte
-		rand.Read(raw[:]) // never fails, and never gives predictable bytes
-		if jti := base64.RawURLEncoding.EncodeToString(raw[:]); jti[0] != '-' {
-			return jti
-		}
-	}
 }
 
 // appendAnswer writes RFC 6749 §5.1's members without reflection. A token is

@@ -152,21 +152,16 @@ func splitScope(scope string) ([]string, error) {
 	if scope == "" {
 		return nil, nil
 	}
-	n := 1
-	for i := range len(scope) {
-		switch c := scope[i]; {
-		case c == ' ':
-			n++
-		case c < 0x21 || c > 0x7e || c == '"' || c == '\\':
-			return nil, errScopeForm
-		}
-	}
-	scopes := make([]string, 0, n)
+	scopes := make([]string, 0, 1+strings.Count(scope, " "))
 	for scope != "" {
 		var one string
-		if one, scope, _ = strings.Cut(scope, " "); one != "" {
-			scopes = append(scopes, one)
+		if one, scope, _ = strings.Cut(scope, " "); one == "" {
+			continue
 		}
+		if !symbolon.ValidScope(one) {
+			return nil, errScopeForm
+		}
+		scopes = append(scopes, one)
 	}
 	return scopes, nil
 }

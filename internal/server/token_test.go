@@ -405,12 +405,3 @@ func TestAnOverlongTokenIsTheOperatorsFault(t *testing.T) {
 		t.Errorf("log:\n%s", &f.log)
 	}
 }
-
-// TestAJTIIsNoOption: `symbolon deny jti -2M…` would be a wrong option.
-func TestAJTIIsNoOption(t *testing.T) {
-	for range 2000 {
-		if jti := newJTI(); len(jti) != 22 || jti[0] == '-' {
-			t.Fatalf("jti %q", jti)
-		}
-	}
-}

@@ -149,7 +149,7 @@ func Wrap(c Config, h HandlerFunc) http.Handler {
 }
 
 func (s *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &Exchange{ResponseWriter: w, RequestID: newRequestID(), Peer: PeerOf(r, s.TrustedProxies), Began: s.Now()}
+	x := &Exchange{ResponseWriter: w, RequestID: NewID(), Peer: PeerOf(r, s.TrustedProxies), Began: s.Now()}
 	head := w.Header()
 	head[HeaderRequestID] = []string{x.RequestID}
 	head["X-Content-Type-Options"] = nosniff
@@ -266,10 +266,11 @@ func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e
 // cut bounds a text that the sender chose.
 func cut(s string) string { return s[:min(len(s), 128)] }
 
-// newRequestID makes 128 random bits as 22 characters, the first of which is no
-// hyphen: command lines would take the id for an option. crypto/rand never gives
-// predictable bytes: without its source the process ends.
-func newRequestID() string {
+// NewID makes 128 random bits as 22 characters of base64url: the id of a request
+// or of a token. The first is no hyphen: command lines would take the id for an
+// option. crypto/rand never gives predictable bytes: without its source the
+// process ends.
+func NewID() string {
 	for {
 		var raw [16]byte
 		rand.Read(raw[:])

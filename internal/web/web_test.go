@@ -49,11 +49,12 @@ func request(t *testing.T, method, url string, body io.Reader) *http.Request {
 	return r
 }
 
-// TestARequestIDIsNoOption: `symbolon explain -2M…` would be a wrong option.
-func TestARequestIDIsNoOption(t *testing.T) {
+// TestAnIDIsNoOption: `symbolon explain -2M…` and `symbolon deny jti -2M…` would
+// be wrong options.
+func TestAnIDIsNoOption(t *testing.T) {
 	for range 2000 {
-		if id := newRequestID(); len(id) != 22 || id[0] == '-' {
-			t.Fatalf("Request-Id %q", id)
+		if id := NewID(); len(id) != 22 || id[0] == '-' {
+			t.Fatalf("id %q", id)
 		}
 	}
 }
