@@ -44,6 +44,9 @@ type Node struct {
 	sockets     []net.Listener
 	adminSocket net.Listener
 	draining    atomic.Bool
+
+	state     *admin.ApplyRequest // what the declarative file says; nil: there is none
+	postponed bool                // the store was away: settle is still to be done
 }
 
 // Open puts the program together and opens its sockets. Nothing is answered
@@ -55,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg}
 	for _, step := range []func(context.Context) error{
-		n.openDir, n.openSocket, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer,
+		n.openDir, n.openSocket, n.openState, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
@@ -170,9 +173,32 @@ func (n *Node) openAudit(context.Context) (err error) {
 	return nil
 }
 
-// openAdmin lets the server have its default issuer and its keys, and what the
-// declarative file says, once per content.
+// openState reads the declarative file: a mistake in it is told at the start,
+// whether the store is there or not.
+func (n *Node) openState(context.Context) (err error) {
+	if n.cfg.Apply != "" {
+		n.state, err = state.Load(n.cfg.Apply, n.cfg.Getenv)
+	}
+	return err
+}
+
+// openAdmin brings the store to what this node needs. While the store is away
+// the node starts with its local copy, which openStore has found complete: a
+// restart must not end what an outage did not.
 func (n *Node) openAdmin(ctx context.Context) error {
+	err := n.settle(ctx)
+	if n.local == nil || !errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	n.postponed = true
+	n.cfg.Logger.Warn("the store is away; the node starts with its local copy, and changes nothing before the store is back",
+		"copy_of", n.replica.Contact(), "usable_until", n.replica.Contact().Add(n.cfg.MaxStale.Std()), "error", err)
+	return nil
+}
+
+// settle lets the server have its default issuer and its keys, and what the
+// declarative file says, once per content.
+func (n *Node) settle(ctx context.Context) error {
 	if err := n.admin.Bootstrap(ctx); err != nil {
 		return err
 	}
@@ -185,22 +211,19 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	if _, err := n.loadMaster(want); err != nil {
 		return err
 	}
-	if n.cfg.Apply == "" {
+	if n.state == nil {
 		return nil
 	}
-	req, err := state.Load(n.cfg.Apply, n.cfg.Getenv)
+	plan, applied, err := n.admin.ApplyOnce(ctx, admin.File(), *n.state)
 	if err != nil {
-		return err
-	}
-	plan, applied, err := n.admin.ApplyOnce(ctx, admin.File(), *req)
-	if err != nil {
-		return state.Placed(err, req)
+		return state.Placed(err, n.state)
 	}
 	if applied {
 		for _, line := range state.Words(plan) {
 			n.cfg.Logger.Info("apply", "file", n.cfg.Apply, "change", line)
 		}
 	}
+	n.state = nil // it may hold secrets
 	return nil
 }
 

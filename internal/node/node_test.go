@@ -174,7 +174,7 @@ func TestOpenThatFailsLeavesNothingOpen(t *testing.T) {
 		"no certificate":     {func(c *Config) { c.TLS = &TLSFiles{Cert: "none.pem", Key: "none.key"} }, "PEM files of one pair"},
 		"no such state file": {func(c *Config) { c.Apply = "none.yaml" }, "none.yaml"},
 		"bad master key":     {func(c *Config) { c.MasterKey = "nonsense" }, "SYMBOLON_MASTER_KEY"},
-		"store away":         {func(c *Config) { c.Store = "postgres://nobody@127.0.0.1:1/none" }, ""},
+		"store away":         {func(c *Config) { c.Store = "postgres://nobody@127.0.0.1:1/none" }, "start again when it can"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config{URL: "http://localhost:8080", Listen: []Listener{{Addr: "127.0.0.1:0"}}, DataDir: t.TempDir() + "/data"}

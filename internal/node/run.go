@@ -6,12 +6,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/store"
 )
 
 const (
 	scheduleEvery = time.Minute      // how often it is looked whether a key is due
 	beatEvery     = 10 * time.Second // how often the node says that it is there
+	settleEvery   = time.Second      // how often it is looked whether the store is back after a start without it
 	flushTime     = 5 * time.Second  // for the last flush of the evidence
 )
 
@@ -33,6 +35,9 @@ func (n *Node) Run(ctx context.Context) error {
 	work("folds", n.folder.Run)
 	work("schedule", n.runSchedule)
 	work("heartbeat", n.beat)
+	if n.postponed {
+		work("start", n.settleLater)
+	}
 
 	serving, cancel := context.WithCancel(ctx)
 	go func() {
@@ -109,4 +114,31 @@ func (n *Node) beat(ctx context.Context) error {
 			LastSeen: n.cfg.Now().UnixMicro(),
 		})
 	})
+}
+
+// settleLater does what the start could not do while the store was away. What it
+// refuses then is logged: the node goes on, as one does whose file was changed
+// while it ran; its next start says so and ends.
+func (n *Node) settleLater(ctx context.Context) error {
+	tick := time.NewTicker(settleEvery)
+	defer tick.Stop()
+	for {
+		err := n.settle(ctx)
+		switch {
+		case err == nil:
+			n.cfg.Logger.Info("the store is back; the start is complete")
+			return nil
+		case errors.Is(err, keys.ErrNoMaster), errors.Is(err, keys.ErrWrongMaster):
+			return err // it would sign with keys that the others cannot open
+		case !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil:
+			n.cfg.Logger.Error("the store is back, but what belongs to the start was refused; the node goes on without it", "error", err)
+			n.state = nil
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }

@@ -21,6 +21,10 @@ type engine struct {
 	suspect  atomic.Int64  // unix nanoseconds: connections made before the last outage are not used again
 	lock     *fileLock     // nil on PostgreSQL
 	closed   atomic.Bool
+
+	upgrade   func(context.Context) error // brings the schema up to date; nil: it is
+	upgraded  atomic.Bool
+	upgrading *queue
 }
 
 // mode says what a transaction does.
@@ -35,6 +39,32 @@ const (
 // transact runs f in a transaction and commits it unless f returns an error,
 // which is returned as it is.
 func (e *engine) transact(ctx context.Context, op string, m mode, f func(*unit) error) error {
+	if err := e.ready(ctx); err != nil {
+		return failure(op, err)
+	}
+	return e.attempt(ctx, op, m, f)
+}
+
+// ready brings the schema up to date before the first transaction, which may
+// be long after Open: a server that is away then is no reason not to start.
+func (e *engine) ready(ctx context.Context) error {
+	if e.upgrade == nil || e.upgraded.Load() {
+		return nil
+	}
+	if err := e.upgrading.enter(ctx); err != nil {
+		return err
+	}
+	defer e.upgrading.leave()
+	if e.upgraded.Load() {
+		return nil
+	}
+	err := e.upgrade(ctx)
+	e.upgraded.Store(err == nil)
+	return err
+}
+
+// attempt is transact on whatever schema there is.
+func (e *engine) attempt(ctx context.Context, op string, m mode, f func(*unit) error) error {
 	if err := e.enter(ctx, m); err != nil {
 		return failure(op, err)
 	}

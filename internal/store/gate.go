@@ -26,6 +26,7 @@ type gate struct {
 
 	mu     sync.Mutex
 	closed time.Time // until then; zero: open
+	why    error     // the last outage
 }
 
 func newGate(size int) *gate { return &gate{slots: newQueue(size)} }
@@ -40,7 +41,7 @@ func (g *gate) check() error {
 	}
 	now := time.Now()
 	if now.Before(g.closed) {
-		return fmt.Errorf("%w: the database did not answer a moment ago: try again later", ErrUnavailable)
+		return fmt.Errorf("a moment ago: %w", g.why)
 	}
 	g.closed = now.Add(acquireMost + statementLimit)
 	return nil
@@ -65,7 +66,7 @@ func (g *gate) leave(err error) {
 	defer g.mu.Unlock()
 	switch {
 	case errors.Is(err, errOutage):
-		g.closed = time.Now().Add(outagePause)
+		g.closed, g.why = time.Now().Add(outagePause), err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		if !g.closed.IsZero() { // a try that its caller broke off: the next one may try
 			g.closed = time.Now()

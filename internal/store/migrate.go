@@ -30,7 +30,7 @@ const metaMinSchema = "schema.min"
 // schema returns the number of the last migration done, 0 for an empty
 // database, and ErrNewerSchema when it is too new for this version.
 func (e *engine) schema(ctx context.Context) (version int64, err error) {
-	err = e.transact(ctx, "read schema", reading, func(u *unit) error {
+	err = e.attempt(ctx, "read schema", reading, func(u *unit) error {
 		there, err := u.schemaTable(e.postgres)
 		if err != nil || !there {
 			return err

@@ -61,7 +61,7 @@ func openSQLite(ctx context.Context, path string, app uint32, readers int) (e *e
 	}
 	e = filePools(path, readers)
 	e.lock = lock
-	if err := e.upgrade(ctx); err != nil {
+	if err := e.upgradeFile(ctx); err != nil {
 		e.w.Close()
 		e.r.Close()
 		return nil, err
@@ -77,9 +77,9 @@ func filePools(path string, readers int) *engine {
 	return e
 }
 
-// upgrade runs missing migrations. The writer comes first: with it the
+// upgradeFile runs missing migrations. The writer comes first: with it the
 // write-ahead log of a killed process is taken in.
-func (e *engine) upgrade(ctx context.Context) error {
+func (e *engine) upgradeFile(ctx context.Context) error {
 	var mode string
 	if err := e.w.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
 		return failure("open", err)

@@ -38,7 +38,9 @@ type Store struct {
 }
 
 // Open opens the store, makes it where it does not exist and migrates it.
-// A damaged, newer or locked store is left untouched.
+// A damaged, newer or locked store is left untouched. A PostgreSQL server that
+// is away is no error: until it is back each call returns ErrUnavailable, and
+// the first one that reaches it does the rest.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -79,7 +81,7 @@ func (s *Store) openServer(ctx context.Context) error {
 		return err
 	}
 	s.e = openPostgres(pg, cmp.Or(s.cfg.PoolSize, defaultPostgresPool))
-	if err := s.e.migratePostgres(ctx, pg); err != nil {
+	if err := s.e.ready(ctx); err != nil && !errors.Is(err, errOutage) {
 		s.e.w.Close()
 		return err
 	}
