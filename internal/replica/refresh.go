@@ -9,6 +9,10 @@ import (
 const (
 	refreshGap  = 50 * time.Millisecond  // between the beginnings of two rounds: at most 20 a second
 	refreshWait = 250 * time.Millisecond // how long a refusal waits for news
+
+	releaseEvery = time.Millisecond // between two groups of those who waited
+	releaseSteps = 40               // groups at most, so that all go on before the next round ends
+	releaseLeast = 8                // in a group
 )
 
 // refresher lets requests that are about to be refused ask the store for news:
@@ -30,8 +34,9 @@ type refresher struct {
 
 // round is one catch-up. A request takes part in one that begins after it came.
 type round struct {
-	began time.Time
-	done  chan struct{}
+	began   time.Time
+	waiting int           // grows until it begins
+	done    chan struct{} // gets a value for each, and is closed in the end
 }
 
 // wait returns after a round that began after the call; or after refreshWait, or
@@ -60,6 +65,7 @@ func (f *refresher) join() *round {
 	if f.next == nil {
 		f.next = &round{done: make(chan struct{})}
 	}
+	f.next.waiting++
 	if !f.active {
 		f.active = true
 		f.rounds.Go(f.run)
@@ -77,11 +83,27 @@ func (f *refresher) run() {
 		f.active = f.next != nil
 		more := f.active
 		f.mu.Unlock()
-		close(r.done)
+		r.release()
 		if !more {
 			return
 		}
 	}
+}
+
+// release lets those go on who wait, in groups: hundreds that wake up at once
+// would stand before every other request in the scheduler's queue.
+func (r *round) release() {
+	group := max(releaseLeast, (r.waiting+releaseSteps-1)/releaseSteps)
+	for ; r.waiting > group; r.waiting -= group {
+		for range group {
+			select {
+			case r.done <- struct{}{}:
+			default: // it has given up waiting
+			}
+		}
+		time.Sleep(releaseEvery)
+	}
+	close(r.done)
 }
 
 // begin waits until the next round may begin, and begins it.

@@ -53,7 +53,7 @@ func TestRefusalsAskTogetherAndNotTooOften(t *testing.T) {
 			wg.Go(func() {
 				before := time.Now()
 				a.wait(t.Context())
-				if took := time.Since(before); took > refreshGap+2*time.Millisecond {
+				if took := time.Since(before); took > refreshGap+2*time.Millisecond+releaseSteps*releaseEvery {
 					t.Errorf("a refusal waited %v", took)
 				}
 			})
@@ -68,6 +68,38 @@ func TestRefusalsAskTogetherAndNotTooOften(t *testing.T) {
 			}
 		}
 		a.close()
+	})
+}
+
+// TestRefusalsGoOnInGroups: those who waited together do not stand in every
+// other request's way together.
+func TestRefusalsGoOnInGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct{ waiting, group int }{{1, 1}, {8, 8}, {9, 8}, {100, 8}, {2000, 50}} {
+			a := newAsked()
+			a.takes.Store(int64(2 * time.Millisecond))
+			a.wait(t.Context()) // the next round begins a while after this one
+			var mu sync.Mutex
+			at := make(map[time.Time]int)
+			var wg sync.WaitGroup
+			for range c.waiting {
+				wg.Go(func() {
+					a.wait(t.Context())
+					mu.Lock()
+					defer mu.Unlock()
+					at[time.Now()]++
+				})
+			}
+			wg.Wait()
+			all, most := 0, 0
+			for _, n := range at {
+				all, most = all+n, max(most, n)
+			}
+			if all != c.waiting || most != c.group {
+				t.Errorf("of %d waiting %d went on, at most %d together, want %d", c.waiting, all, most, c.group)
+			}
+			a.close()
+		}
 	})
 }
 

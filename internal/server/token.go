@@ -104,16 +104,19 @@ func (s *Server) judge(ctx context.Context, c *call) error {
 		return err
 	}
 	s.counted("confirm")
-	entry, snapshot, err := s.cfg.Replica.Confirm(ctx, id, entry)
-	if err != nil {
-		return noLookUp(ctx, err)
+	confirmed, snapshot, lookUp := s.cfg.Replica.Confirm(ctx, id, entry)
+	if lookUp != nil {
+		return noLookUp(ctx, lookUp)
+	}
+	if confirmed == entry && snapshot == c.Snapshot {
+		return err // there is no news: the second look would see what the first saw
 	}
 	c.trace.Checks = c.trace.Checks[:checks]
 	c.Snapshot, c.Issuer = snapshot, snapshot.Issuers[c.Issuer.ID]
 	if c.Issuer == nil {
 		return registry.ErrClient.WithCause(errNoIssuer)
 	}
-	return s.attempt(ctx, c, entry)
+	return s.attempt(ctx, c, confirmed)
 }
 
 // attempt is one look at the client and what it may have.
