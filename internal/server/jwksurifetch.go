@@ -78,6 +78,9 @@ func readKeySet(ctx context.Context, hc *http.Client, uri string) ([]byte, error
 		return nil, fmt.Errorf("the jwks_uri answered %d where a key set was expected", resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBody+1)) // CVE-2026-26998
+	if err == nil {
+		err = ctx.Err() // a host that is hung up on can still end its answer as if it were whole
+	}
 	switch {
 	case err != nil:
 		return nil, keyFault(err)
