@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,7 +58,11 @@ func TestStories(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					store := "sqlite"
 					if backend == "postgres" {
-						store = pgtest.Database(t)
+						dsn, err := behindLink(pgtest.Database(t), env)
+						if err != nil {
+							return err
+						}
+						store = dsn
 					}
 					addr, err := freeAddr()
 					if err != nil {
@@ -77,9 +83,43 @@ func TestStories(t *testing.T) {
 					"capture": cmdCapture,
 					"tmpfs":   cmdTmpfs,
 					"until":   cmdUntil,
+					"store":   cmdStore,
 				},
 			})
 		})
+	}
+}
+
+// behindLink lets a story reach the PostgreSQL server through a link in its own
+// directory, so that it can take the server away (see cmdStore).
+func behindLink(dsn string, env *testscript.Env) (string, error) {
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return "", err
+	}
+	query := u.Query()
+	env.Setenv("POSTGRES", query.Get("host"))
+	link := filepath.Join(env.WorkDir, "pg")
+	query.Set("host", link)
+	u.RawQuery = query.Encode()
+	return u.String(), os.Symlink(env.Getenv("POSTGRES"), link)
+}
+
+// cmdStore takes the PostgreSQL server away from whoever connects from now on,
+// or gives it back: store away, store back.
+func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
+	link := ts.MkAbs("pg")
+	var err error
+	switch {
+	case !neg && len(args) == 1 && args[0] == "away":
+		err = os.Remove(link)
+	case !neg && len(args) == 1 && args[0] == "back":
+		err = os.Symlink(ts.Getenv("POSTGRES"), link)
+	default:
+		ts.Fatalf("usage: store away|back")
+	}
+	if err != nil {
+		ts.Fatalf("%v", err)
 	}
 }
 
@@ -144,7 +184,7 @@ func cmdTmpfs(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%v", err)
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+args[1]+",mode=0700"); err != nil {
-		ts.Fatalf("a full disk cannot be tried out: mounting a tmpfs: %v; run the tests as root", err)
+		ts.Fatalf("a full disk cannot be tried without mounting a tmpfs: %v; run `scripts/unit.sh ./cmd/symbolon`, or as root with CAP_SYS_ADMIN", err)
 	}
 	ts.Defer(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 }
