@@ -105,7 +105,7 @@ func (r *Replica) raiseEpoch(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("replica: %w", err)
 		}
-		if r.at.Seq <= floor && r.at.Seq <= head.Seq || head.Epoch > epoch {
+		if r.at.Seq < floor && r.at.Seq <= head.Seq || head.Epoch > epoch {
 			// Only away for long; or another node has seen to it already.
 			return nil
 		}

@@ -40,7 +40,7 @@ func (s *Store) Changes(ctx context.Context, after Position, limit int) (changes
 	return changes, nil
 }
 
-// purged is the commit id that stands for all commits up to the floor: their
+// purged is the commit id that stands for the commits before the floor: their
 // rows are gone, only the objects they wrote are left. It holds until the next
 // purge, which may remove tombstones that a follower this far has not seen.
 func (h *headRow) purged(seq int64) Position {
@@ -48,13 +48,15 @@ func (h *headRow) purged(seq int64) Position {
 }
 
 // known checks that a follower's position is in the history of this store and
-// not so old that tombstones after it are gone.
+// not so old that tombstones after it are gone. The floor's own commit keeps its
+// row: who stands on it has seen every tombstone that is gone, and it may be the
+// newest commit but one, however long ago the purged ones were.
 func (u *unit) known(p Position, head headRow) error {
 	unknown := fmt.Errorf("store: %w: commit %d of epoch %d: start from zero", ErrUnknownPosition, p.Seq, p.Epoch)
 	if p.IsZero() || p == head.Position {
 		return nil
 	}
-	if p.Seq <= head.floor {
+	if p.Seq < head.floor {
 		if p == head.purged(p.Seq) {
 			return nil
 		}
@@ -141,7 +143,7 @@ func (b *builder) add(row scanner) error {
 		return err
 	}
 	p.Seq = o.Seq
-	if o.Seq <= b.head.floor {
+	if o.Seq < b.head.floor {
 		p = b.head.purged(o.Seq)
 	}
 	last := len(b.changes) - 1
@@ -177,9 +179,10 @@ func (u *unit) addAttrs(changes []Change, after int64) error {
 		})
 }
 
-// PurgeTombstones removes the tombstones (not those to keep) and the commits
-// that are older than before (unix microseconds). It returns the number of
-// tombstones removed. Followers that are further behind start from zero.
+// PurgeTombstones removes the tombstones (not those to keep) of commits that are
+// older than before (unix microseconds), and those commits but the last of them.
+// It returns the number of tombstones removed. Followers that have not got as far
+// as that last commit start from zero.
 func (s *Store) PurgeTombstones(ctx context.Context, before int64) (n int64, err error) {
 	var floor int64
 	err = s.e.transact(ctx, "purge", numbered, func(u *unit) (err error) {
@@ -211,7 +214,7 @@ func (s *Store) purgePiece(ctx context.Context, floor int64) (tombstones int64, 
 		if err != nil {
 			return err
 		}
-		commits, err := u.exec("purge", `DELETE FROM commits WHERE seq IN (SELECT seq FROM commits WHERE seq <= $1 ORDER BY seq LIMIT 1000)`, floor)
+		commits, err := u.exec("purge", `DELETE FROM commits WHERE seq IN (SELECT seq FROM commits WHERE seq < $1 ORDER BY seq LIMIT 1000)`, floor)
 		more = tombstones > 0 || commits > 0
 		return err
 	})

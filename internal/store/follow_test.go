@@ -194,6 +194,7 @@ func TestUnknownPosition(t *testing.T) {
 	each(t, func(t *testing.T, dsn string) {
 		clock := time.Unix(1_800_000_000, 0)
 		s := open(t, Config{DSN: dsn, Now: func() time.Time { return clock }})
+		p0 := put(t, s, Put{Kind: "client", ID: "0"})
 		p1 := put(t, s, Put{Kind: "client", ID: "a"})
 		p2 := put(t, s, Put{Kind: "client", ID: "b"})
 		unknown := map[string]Position{
@@ -201,7 +202,7 @@ func TestUnknownPosition(t *testing.T) {
 			"another epoch":   {p1.Seq, p1.Epoch + 1, p1.CommitID},
 			"no id":           {p1.Seq, p1.Epoch, ""},
 			"ahead":           {p2.Seq + 1, p2.Epoch, p2.CommitID},
-			"a forged floor":  {p1.Seq, 0, "floor:"},
+			"a forged floor":  {p0.Seq, 0, "floor:"},
 		}
 		check := func() {
 			t.Helper()
@@ -220,17 +221,21 @@ func TestUnknownPosition(t *testing.T) {
 		if _, err := s.PurgeTombstones(t.Context(), clock.UnixMicro()); err != nil {
 			t.Fatal(err)
 		}
-		unknown["before the purge"] = p1
+		unknown["before the purge"] = p0
 		check()
+		// Whoever stands at the floor has seen all that is gone.
+		if rest := catchUp(t, s, p1); len(rest) != 1 || rest[0].Position != p2 {
+			t.Errorf("after the floor: %v", rest)
+		}
 		// From zero the purged commits come with a position of their own, from
 		// which the follower can go on, until the next purge.
 		p3 := put(t, s, Put{Kind: "client", ID: "c"})
 		changes, err := s.Changes(t.Context(), Position{}, 1)
-		if err != nil || len(changes) != 1 || changes[0].Seq != p1.Seq || changes[0].Settled {
+		if err != nil || len(changes) != 1 || changes[0].Seq != p0.Seq || changes[0].Position == p0 || changes[0].Settled {
 			t.Fatalf("from zero: %v, %v", changes, err)
 		}
 		after := changes[0].Position
-		if rest := catchUp(t, s, after); len(rest) != 2 || rest[0].Position != p2 || rest[1].Position != p3 {
+		if rest := catchUp(t, s, after); len(rest) != 3 || rest[0].Position != p1 || rest[1].Position != p2 || rest[2].Position != p3 {
 			t.Errorf("after %v: %v", after, rest)
 		}
 		clock = clock.Add(time.Hour)
@@ -239,6 +244,52 @@ func TestUnknownPosition(t *testing.T) {
 		}
 		unknown["in the middle of an older start"] = after
 		check()
+	})
+}
+
+// After a month without a commit, a purge leaves those followers alone that were
+// up to date until a moment ago.
+func TestPurgeAfterALongPause(t *testing.T) {
+	each(t, func(t *testing.T, dsn string) {
+		clock := time.Unix(1_800_000_000, 0)
+		s := open(t, Config{DSN: dsn, Now: func() time.Time { return clock }})
+		l := openLocal(t, filepath.Join(t.TempDir(), "replica.db"))
+		put(t, s, Put{Kind: "client", ID: "a"})
+		put(t, s, Put{Kind: "client", ID: "sticky"})
+		remove(t, s, "client", "sticky", 1, true)
+		last := remove(t, s, "client", "a", 1, false)
+		follow(t, s, l, 0)
+		clock = clock.Add(31 * 24 * time.Hour)
+		next := put(t, s, Put{Kind: "client", ID: "b"})
+		if n, err := s.PurgeTombstones(t.Context(), clock.Add(-30*24*time.Hour).UnixMicro()); n != 1 || err != nil {
+			t.Fatalf("purged %d, %v", n, err)
+		}
+		changes, err := s.Changes(t.Context(), last, 0)
+		if err != nil || len(changes) != 1 || changes[0].Position != next || !changes[0].Settled {
+			t.Fatalf("the follower gets %v, %v", changes, err)
+		}
+		if err := l.Apply(t.Context(), changes...); err != nil {
+			t.Fatal(err)
+		}
+		purged, err := s.Purged(t.Context())
+		if err != nil || purged != last.Seq {
+			t.Errorf("purged up to %d, %v", purged, err)
+		}
+		if err := l.Purge(t.Context(), purged); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := dump(t, l.e), dump(t, s.e); fmt.Sprint(got) != fmt.Sprint(want) || len(want) != 2 {
+			t.Errorf("replica\n%v\nstore\n%v", got, want)
+		}
+		if err := s.Check(t.Context()); err != nil {
+			t.Error(err)
+		}
+		// A follower that begins anew gets the same.
+		fresh := openLocal(t, filepath.Join(t.TempDir(), "fresh.db"))
+		follow(t, s, fresh, 1)
+		if got, want := dump(t, fresh.e), dump(t, s.e); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("anew\n%v\nstore\n%v", got, want)
+		}
 	})
 }
 
