@@ -127,6 +127,24 @@ func (p *problems) key(seen *seenCredentials, path string, k *ClientKey) {
 	p.value(seen, path, k.Digest(), [2]string{"key", "make a new key pair"})
 }
 
+// PublicJWK is the public JWK of a JWK or a PEM text, as NormalJWK gives it: a
+// public key, or the one in a certificate. The errors are those of package jose;
+// a private key is jose.ErrPrivateKey.
+func PublicJWK(text []byte) (json.RawMessage, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return NormalJWK(text)
+	}
+	public, err := jose.ParsePublicPEM(text)
+	if err != nil {
+		return nil, err
+	}
+	key, err := jose.NewKey(public, "", "")
+	if err != nil {
+		return nil, err
+	}
+	return key.JSON(), nil
+}
+
 // sameJSON compares two texts as a document writes them: escaped alike.
 func sameJSON(x, y json.RawMessage) bool {
 	one, err1 := json.Marshal(x)

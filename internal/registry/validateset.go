@@ -34,6 +34,7 @@ func ValidateSet(v View) error {
 	found = append(found, v.issuerPlaces()...)
 	found = append(found, v.targets()...)
 	found = append(found, v.issuerAudiences()...)
+	found = append(found, v.profiles()...)
 	return found.Err()
 }
 
