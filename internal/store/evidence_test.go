@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,7 +16,7 @@ func TestNodes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.FlushUsage(t.Context(), "a", Flush{To: SpoolPosition{2, 7}}); err != nil {
+		if err := s.FlushUsage(t.Context(), "a", Flush{To: SpoolPosition{2, 7, sha256.Sum256([]byte("line"))}, Counted: 8}); err != nil {
 			t.Fatal(err)
 		}
 		a.Version, a.Position, a.LastSeen = "1.1", Position{4, 2, "y"}, 6
@@ -23,9 +24,17 @@ func TestNodes(t *testing.T) {
 		if err := s.UpsertNode(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
-		a.SpoolSegment, a.SpoolOffset = 2, 7
+		a.SpoolSegment, a.SpoolOffset, a.Counted = 2, 7, 8
 		nodes, err := s.Nodes(t.Context())
 		if err != nil || len(nodes) != 2 || nodes[0] != a || nodes[1] != (Node{ID: "b"}) {
+			t.Errorf("%+v, %v", nodes, err)
+		}
+		// A flush that does not know how far it got leaves that alone.
+		back := Flush{From: SpoolPosition{Segment: 2, Offset: 7}, To: SpoolPosition{Segment: 3}}
+		if err := s.FlushUsage(t.Context(), "a", back); err != nil {
+			t.Fatal(err)
+		}
+		if nodes, err = s.Nodes(t.Context()); err != nil || nodes[0].Counted != 8 || nodes[0].SpoolSegment != 3 {
 			t.Errorf("%+v, %v", nodes, err)
 		}
 		if err := s.UpsertNode(t.Context(), Node{}); err == nil {
@@ -37,7 +46,7 @@ func TestNodes(t *testing.T) {
 func TestFlushUsageExactlyOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		row := UsageRow{Hour: 10, Issuer: "default", Client: "a", Credential: "s1", API: "orders", Outcome: "issued", Count: 5}
-		flush := Flush{To: SpoolPosition{0, 100}, Usage: []UsageRow{row}, LastUsed: []LastUsed{{"a", "s1", 50, "r1"}}}
+		flush := Flush{To: SpoolPosition{0, 100, sha256.Sum256([]byte("line"))}, Usage: []UsageRow{row}, LastUsed: []LastUsed{{"a", "s1", 50, "r1"}}}
 		if err := s.FlushUsage(t.Context(), "n1", flush); err != nil {
 			t.Fatal(err)
 		}
@@ -45,12 +54,12 @@ func TestFlushUsageExactlyOnce(t *testing.T) {
 		if err := s.FlushUsage(t.Context(), "n1", flush); !errors.Is(err, ErrConflict) {
 			t.Errorf("flushed again: %v", err)
 		}
-		for name, from := range map[string]SpoolPosition{"another segment": {1, 100}, "another offset": {0, 99}} {
-			if err := s.FlushUsage(t.Context(), "n1", Flush{From: from, To: SpoolPosition{9, 9}, Usage: []UsageRow{row}}); !errors.Is(err, ErrConflict) {
+		for name, from := range map[string]SpoolPosition{"another segment": {Segment: 1, Offset: 100}, "another offset": {Offset: 99}} {
+			if err := s.FlushUsage(t.Context(), "n1", Flush{From: from, To: SpoolPosition{Segment: 9, Offset: 9}, Usage: []UsageRow{row}}); !errors.Is(err, ErrConflict) {
 				t.Errorf("from %s: %v", name, err)
 			}
 		}
-		if err := s.FlushUsage(t.Context(), "n3", Flush{From: SpoolPosition{0, 100}, To: SpoolPosition{0, 200}}); !errors.Is(err, ErrConflict) {
+		if err := s.FlushUsage(t.Context(), "n3", Flush{From: SpoolPosition{Segment: 0, Offset: 100}, To: SpoolPosition{Segment: 0, Offset: 200}}); !errors.Is(err, ErrConflict) {
 			t.Errorf("an unknown node from the middle: %v", err)
 		}
 		if p, err := s.SpoolPosition(t.Context(), "n1"); p != flush.To || err != nil {
@@ -75,7 +84,7 @@ func TestFlushUsageAtOnce(t *testing.T) {
 			errs := make([]error, tries)
 			for i := range tries {
 				wg.Go(func() {
-					errs[i] = s.FlushUsage(t.Context(), "n1", Flush{From: SpoolPosition{0, round}, To: SpoolPosition{0, round + 1},
+					errs[i] = s.FlushUsage(t.Context(), "n1", Flush{From: SpoolPosition{Segment: 0, Offset: round}, To: SpoolPosition{Segment: 0, Offset: round + 1},
 						Usage: []UsageRow{{Hour: 1, Client: "a", Outcome: "issued", Count: 1}}})
 				})
 			}
@@ -105,7 +114,7 @@ func TestUsageSums(t *testing.T) {
 		for node := range 2 {
 			at := SpoolPosition{}
 			for flush := range 3 {
-				f := Flush{From: at, To: SpoolPosition{int64(flush), 10}}
+				f := Flush{From: at, To: SpoolPosition{Segment: int64(flush), Offset: 10}}
 				for hour := range int64(3) {
 					for c := range 70 { // more than one statement's rows
 						client := fmt.Sprintf("c%02d", c)
@@ -135,11 +144,16 @@ func TestUsageSums(t *testing.T) {
 		}{
 			{UsageQuery{}, 210}, {UsageQuery{Limit: 7}, 7}, {UsageQuery{Client: "c03"}, 3}, {UsageQuery{From: 101}, 140},
 			{UsageQuery{From: 101, To: 102}, 70}, {UsageQuery{Outcome: "refused"}, 0}, {UsageQuery{Issuer: "default", Client: "c03", Sum: true}, 1},
+			{UsageQuery{Client: "c03", Step: 24}, 1}, {UsageQuery{Client: "c03", Step: 2}, 2}, {UsageQuery{Client: "c03", Step: 24, From: 101}, 1},
 		} {
 			rows, err := s.Usage(t.Context(), c.q)
 			if err != nil || len(rows) != c.n {
 				t.Errorf("%+v: %d rows, %v; want %d", c.q, len(rows), err, c.n)
 			}
+		}
+		pairs, err := s.Usage(t.Context(), UsageQuery{Client: "c03", Step: 2})
+		if err != nil || pairs[0].Hour != 100 || pairs[1].Hour != 102 || pairs[0].Count != 2*pairs[1].Count {
+			t.Errorf("by two hours: %+v, %v", pairs, err)
 		}
 		if n, err := s.PurgeUsage(t.Context(), 102); n != 140 || err != nil {
 			t.Errorf("purged %d, %v", n, err)
@@ -161,7 +175,7 @@ func TestLastUsed(t *testing.T) {
 			{{"a", "s2", 20, "r1"}, {"a", "s1", 10, "r2"}, {"b", "s1", 90, "r3"}},
 			{{"a", "s1", 30, "r4"}, {"a", "s2", 15, "r5"}},
 		} {
-			if err := s.FlushUsage(t.Context(), fmt.Sprint("n", i), Flush{To: SpoolPosition{0, 1}, LastUsed: used}); err != nil {
+			if err := s.FlushUsage(t.Context(), fmt.Sprint("n", i), Flush{To: SpoolPosition{Segment: 0, Offset: 1}, LastUsed: used}); err != nil {
 				t.Fatal(err)
 			}
 		}

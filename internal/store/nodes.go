@@ -7,28 +7,29 @@ import (
 	"fmt"
 )
 
-// UpsertNode says that a node is there. It leaves the spool position alone.
+// UpsertNode says that a node is there. It leaves alone how far its spool is
+// flushed.
 func (s *Store) UpsertNode(ctx context.Context, n Node) error {
 	if n.ID == "" || len(n.ID) > maxID || !storable(n.ID) || !storable(n.Version) {
 		return fmt.Errorf("store: node %q: its id must be UTF-8 without NUL, at most %d octets", n.ID, maxID)
 	}
 	return s.e.transact(ctx, "write node", evidence, func(u *unit) error {
-		_, err := u.exec("write node", `INSERT INTO nodes (`+nodeColumns+`) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)
+		_, err := u.exec("write node", `INSERT INTO nodes (`+nodeColumns+`, spool_hash) VALUES ($1, $2, $3, $4, $5, $6, 0, 0, 0, $7)
 			ON CONFLICT (id) DO UPDATE SET version = excluded.version, seq = excluded.seq, epoch = excluded.epoch,
 			commit_id = excluded.commit_id, last_seen = excluded.last_seen`,
-			n.ID, n.Version, n.Seq, n.Epoch, n.CommitID, n.LastSeen)
+			n.ID, n.Version, n.Seq, n.Epoch, n.CommitID, n.LastSeen, []byte{})
 		return err
 	})
 }
 
-const nodeColumns = `id, version, seq, epoch, commit_id, last_seen, spool_segment, spool_offset`
+const nodeColumns = `id, version, seq, epoch, commit_id, last_seen, spool_segment, spool_offset, counted`
 
 // Nodes returns all nodes by id.
 func (s *Store) Nodes(ctx context.Context) (nodes []Node, err error) {
 	err = s.e.transact(ctx, "read nodes", reading, func(u *unit) error {
 		return u.query("read nodes", `SELECT `+nodeColumns+` FROM nodes ORDER BY id`, nil, func(row scanner) error {
 			var n Node
-			err := row.Scan(&n.ID, &n.Version, &n.Seq, &n.Epoch, &n.CommitID, &n.LastSeen, &n.SpoolSegment, &n.SpoolOffset)
+			err := row.Scan(&n.ID, &n.Version, &n.Seq, &n.Epoch, &n.CommitID, &n.LastSeen, &n.SpoolSegment, &n.SpoolOffset, &n.Counted)
 			nodes = append(nodes, n)
 			return err
 		})
@@ -38,9 +39,12 @@ func (s *Store) Nodes(ctx context.Context) (nodes []Node, err error) {
 
 // SpoolPosition is how far a node's spool is flushed; zero for an unknown node.
 func (s *Store) SpoolPosition(ctx context.Context, node string) (p SpoolPosition, err error) {
+	var hash []byte
 	err = s.e.transact(ctx, "read spool position", reading, func(u *unit) error {
-		return u.row("read spool position", `SELECT spool_segment, spool_offset FROM nodes WHERE id = $1`, []any{node}, &p.Segment, &p.Offset)
+		return u.row("read spool position", `SELECT spool_segment, spool_offset, spool_hash FROM nodes WHERE id = $1`, []any{node},
+			&p.Segment, &p.Offset, &hash)
 	})
+	copy(p.Hash[:], hash)
 	if errors.Is(err, ErrNotFound) {
 		err = nil
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"time"
 )
 
 // chain is the end of the chain of records, while a transaction extends it.
@@ -41,15 +42,11 @@ func (c *chain) append(u *unit, r Record) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	if r.Doc == nil {
-		r.Doc = []byte{} // not NULL
-	}
-	hash := r.link(c.hash, c.n+1)
-	added, err := u.exec("write record", `INSERT INTO records (n, `+recordColumns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING`,
-		c.n+1, r.ID, r.Time, r.Node, r.Class, r.Actor, r.Action, r.ObjectKind, r.ObjectID, r.RequestID, r.Seq, r.Doc, hash)
+	r.Hash = r.link(c.hash, c.n+1)
+	added, err := u.exec("write record", `INSERT INTO records (`+recordColumns+`, n)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING`, append(r.values(), c.n+1)...)
 	if err == nil && added == 1 {
-		c.n, c.hash, c.changed = c.n+1, hash, true
+		c.n, c.hash, c.changed = c.n+1, r.Hash, true
 	}
 	return err
 }
@@ -75,15 +72,20 @@ func (r *Record) check() error {
 	return nil
 }
 
-// Record writes a row of evidence in the same transaction. A record whose ID
-// is there already is skipped.
-func (t *Tx) Record(r Record) error {
+// complete fills what the writer of a record may leave open.
+func (r *Record) complete(now time.Time) {
 	if r.Time == 0 {
-		r.Time = t.now.UnixMicro()
+		r.Time = now.UnixMicro()
 	}
 	if r.ID == "" {
 		r.ID = fmt.Sprintf("%016x-%s", r.Time, rand.Text())
 	}
+}
+
+// Record writes a row of evidence in the same transaction, as a link of the
+// store's chain. A record whose ID is there already is skipped.
+func (t *Tx) Record(r Record) error {
+	r.complete(t.now)
 	if r.Seq == 0 {
 		r.Seq = t.pos.Seq
 	}
@@ -91,8 +93,9 @@ func (t *Tx) Record(r Record) error {
 	return t.chain.append(t.u, r)
 }
 
-// AppendRecords adds records that come from a spool. A record whose ID is
-// there already is skipped. It takes no part in the numbering of commits.
+// AppendRecords adds records that belong to no commit and stand nowhere else to
+// the store's chain, and does not take part in the numbering of commits. A record
+// whose ID is there already is skipped.
 func (s *Store) AppendRecords(ctx context.Context, records []Record) error {
 	return s.e.transact(ctx, "write records", numbered, func(u *unit) error {
 		var c chain
@@ -101,6 +104,7 @@ func (s *Store) AppendRecords(ctx context.Context, records []Record) error {
 			return err
 		}
 		for _, r := range records {
+			r.complete(s.cfg.Now())
 			if err := c.append(u, r); err != nil {
 				return err
 			}
@@ -109,7 +113,50 @@ func (s *Store) AppendRecords(ctx context.Context, records []Record) error {
 	})
 }
 
+// CopyRecords adds copies of records that stand in a node's spool, so that every
+// node finds them. They are no links of the store's chain: the spool's own chain
+// and its anchors say whether the record is as it was written. So they keep no
+// other writer waiting, and can be removed when they are old (PurgeRecords). A
+// record whose ID is there already is skipped.
+func (s *Store) CopyRecords(ctx context.Context, records []Record) error {
+	const width = 12
+	args := make([]any, 0, width*len(records))
+	for _, r := range records {
+		if err := r.check(); err != nil {
+			return err
+		}
+		r.Hash = nil
+		args = append(args, r.values()...)
+	}
+	return s.e.transact(ctx, "write records", evidence, func(u *unit) error {
+		return u.insert("write records", `INSERT INTO records (`+recordColumns+`) VALUES `, ` ON CONFLICT (id) DO NOTHING`, width, args)
+	})
+}
+
+// PurgeRecords removes the copies (CopyRecords) that are older than before (unix
+// microseconds), and returns their number. The chain's records stay.
+func (s *Store) PurgeRecords(ctx context.Context, before int64) (n int64, err error) {
+	for {
+		var removed int64 // some at a time: no statement takes long
+		err = s.e.transact(ctx, "purge records", evidence, func(u *unit) (err error) {
+			removed, err = u.exec("purge records", `DELETE FROM records WHERE id IN
+				(SELECT id FROM records WHERE n IS NULL AND time < $1 ORDER BY time LIMIT 1000)`, before)
+			return err
+		})
+		n += removed
+		if err != nil || removed == 0 {
+			return n, err
+		}
+	}
+}
+
 const recordColumns = `id, time, node, class, actor, action, object_kind, object_id, request_id, seq, doc, hash`
+
+// values are the record's columns as they are written.
+func (r *Record) values() []any {
+	return []any{r.ID, r.Time, r.Node, r.Class, r.Actor, r.Action, r.ObjectKind, r.ObjectID, r.RequestID, r.Seq,
+		notNull(r.Doc), notNull(r.Hash)}
+}
 
 func (r *Record) scan(row scanner, more ...any) error {
 	dest := append([]any{&r.ID, &r.Time, &r.Node, &r.Class, &r.Actor, &r.Action, &r.ObjectKind, &r.ObjectID,
@@ -117,7 +164,8 @@ func (r *Record) scan(row scanner, more ...any) error {
 	return row.Scan(dest...)
 }
 
-// Records returns one page of records, newest first.
+// Records returns one page of records, newest first: those of the chain, and
+// copies.
 func (s *Store) Records(ctx context.Context, q RecordQuery) (list []Record, err error) {
 	var w where
 	w.equal("node", q.Node)
@@ -153,7 +201,8 @@ func (s *Store) Records(ctx context.Context, q RecordQuery) (list []Record, err 
 
 // VerifyRecords walks the whole chain and returns the number of good rows.
 // ErrCorrupt names the first row that was altered, deleted or reordered, or
-// says that the tail was cut.
+// says that the tail was cut. Copies of spools' records are not looked at: what
+// vouches for those is the spool.
 func (s *Store) VerifyRecords(ctx context.Context) (n int64, err error) {
 	var head headRow
 	var last int64

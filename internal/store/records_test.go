@@ -28,14 +28,14 @@ func TestRecords(t *testing.T) {
 	now := time.UnixMicro(5_000_000)
 	each(t, func(t *testing.T, dsn string) {
 		s := open(t, Config{DSN: dsn, Now: func() time.Time { return now }})
-		if err := s.AppendRecords(t.Context(), refusals(0, 6)); err != nil {
+		if err := s.CopyRecords(t.Context(), refusals(0, 6)); err != nil {
 			t.Fatal(err)
 		}
 		if h := headOf(t, s); !h.IsZero() {
 			t.Errorf("records of a spool took the number %d", h.Seq)
 		}
 		// Shipped again, as after a crash: nothing is doubled.
-		if err := s.AppendRecords(t.Context(), refusals(3, 8)); err != nil {
+		if err := s.CopyRecords(t.Context(), refusals(3, 8)); err != nil {
 			t.Fatal(err)
 		}
 		p := update(t, s, func(tx *Tx) error {
@@ -48,7 +48,7 @@ func TestRecords(t *testing.T) {
 		if c := all[0]; c.Time != now.UnixMicro() || c.Seq != p.Seq || c.ID == "" || len(c.Hash) != 32 {
 			t.Errorf("a record made in a transaction: %+v", c)
 		}
-		if got, want := all[8], refusal(0); !bytes.Equal(got.Doc, want.Doc) || got.RequestID != want.RequestID || got.Time != want.Time || got.Seq != 0 {
+		if got, want := all[8], refusal(0); !bytes.Equal(got.Doc, want.Doc) || got.RequestID != want.RequestID || got.Time != want.Time || got.Seq != 0 || len(got.Hash) != 0 {
 			t.Errorf("a shipped record: %+v, want %+v", got, want)
 		}
 		for _, c := range []struct {
@@ -74,8 +74,52 @@ func TestRecords(t *testing.T) {
 				t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
 			}
 		}
-		if n, err := s.VerifyRecords(t.Context()); n != 9 || err != nil {
+		if n, err := s.VerifyRecords(t.Context()); n != 1 || err != nil { // copies are not in the chain
 			t.Errorf("VerifyRecords: %d, %v", n, err)
+		}
+	})
+}
+
+// Copies go when they are old, many at a time, and neither they nor their removal
+// have to do with the chain or wait for its writer.
+func TestPurgeRecords(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		chained := Record{Time: 1, Class: ClassRefusal, Actor: "uid:33"}
+		if err := s.AppendRecords(t.Context(), []Record{chained}); err != nil {
+			t.Fatal(err)
+		}
+		update(t, s, func(tx *Tx) error { return tx.Record(Record{Time: 2, Class: ClassChange}) })
+		copies := func() {
+			t.Helper()
+			if err := s.CopyRecords(t.Context(), refusals(0, 2500)); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := s.PurgeRecords(t.Context(), refusal(2300).Time); n != 2300 || err != nil {
+				t.Errorf("removed %d, %v", n, err)
+			}
+		}
+		if s.e.postgres {
+			update(t, s, func(tx *Tx) error { // holds the head's row
+				copies()
+				return tx.Record(Record{Time: 3, Class: ClassChange})
+			})
+		} else {
+			copies()
+		}
+		left, err := s.Records(t.Context(), RecordQuery{Limit: 1000})
+		if err != nil || left[0].ID != refusal(2499).ID || left[199].ID != refusal(2300).ID {
+			t.Errorf("%d are left, %v", len(left), err)
+		}
+		for _, r := range left[200:] {
+			if len(r.Hash) != 32 {
+				t.Errorf("an old copy is left: %+v", r)
+			}
+		}
+		if n, err := s.VerifyRecords(t.Context()); n != int64(len(left)-200) || n < 2 || err != nil {
+			t.Errorf("%d in the chain of %d, %v", n, len(left)-200, err)
+		}
+		if n, err := s.PurgeRecords(t.Context(), refusal(2300).Time); n != 0 || err != nil {
+			t.Errorf("again: %d, %v", n, err)
 		}
 	})
 }
@@ -83,12 +127,21 @@ func TestRecords(t *testing.T) {
 func TestRecordsRefused(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		for name, r := range map[string]Record{
-			"no id": {Class: ClassRefusal}, "NUL": {ID: "a", Actor: "\x00"}, "broken UTF-8": {ID: "a", Action: "\xff"},
+			"NUL": {ID: "a", Actor: "\x00"}, "broken UTF-8": {ID: "a", Action: "\xff"},
 			"long": {ID: "a", RequestID: strings.Repeat("r", maxID+1)}, "a long document": {ID: "a", Doc: make([]byte, maxDoc+1)},
 		} {
 			if err := s.AppendRecords(t.Context(), []Record{refusal(1), r}); err == nil || ours(err) {
 				t.Errorf("%s: %v", name, err)
 			}
+			if err := s.CopyRecords(t.Context(), []Record{refusal(1), r}); err == nil || ours(err) {
+				t.Errorf("a copy, %s: %v", name, err)
+			}
+		}
+		if err := s.CopyRecords(t.Context(), []Record{refusal(1), {Time: 1, Class: ClassRefusal}}); err == nil || ours(err) {
+			t.Errorf("a copy without an id: %v", err)
+		}
+		if list, err := s.Records(t.Context(), RecordQuery{}); len(list) != 0 || err != nil {
+			t.Errorf("half of a refused batch is there: %v, %v", list, err)
 		}
 		if n, err := s.VerifyRecords(t.Context()); n != 0 || err != nil {
 			t.Errorf("half of a refused batch is there: %d, %v", n, err)
@@ -144,6 +197,7 @@ var tampering = []struct {
 	{"deleted and closed up", []string{`DELETE FROM records WHERE n = 3`, `UPDATE records SET n = n - 1 WHERE n = 4`,
 		`UPDATE records SET n = n - 1 WHERE n = 5`, `UPDATE records SET n = n - 1 WHERE n = 6`,
 		`UPDATE head SET records = 5`}, "record 3 (" + refusal(3).ID + ") was altered or moved", 2},
+	{"turned into a copy", []string{`UPDATE records SET n = NULL WHERE n = 3`}, "record 3 is missing", 2},
 	{"reordered", []string{`UPDATE records SET n = 100 WHERE n = 2`, `UPDATE records SET n = 2 WHERE n = 5`,
 		`UPDATE records SET n = 5 WHERE n = 100`}, "record 2 (" + refusal(4).ID + ") was altered or moved", 1},
 	{"tail cut", []string{`DELETE FROM records WHERE n > 4`}, "the newest 2 records were cut off after record 4 (" + refusal(3).ID + ")", 4},

@@ -28,6 +28,7 @@ func calls(s *Store) map[string]func(context.Context) error {
 		"Head":          func(ctx context.Context) error { _, err := s.Head(ctx); return err },
 		"Changes":       func(ctx context.Context) error { _, err := s.Changes(ctx, Position{}, 0); return err },
 		"AppendRecords": func(ctx context.Context) error { return s.AppendRecords(ctx, refusals(0, 3)) },
+		"CopyRecords":   func(ctx context.Context) error { return s.CopyRecords(ctx, refusals(3, 6)) },
 		"FlushUsage":    func(ctx context.Context) error { return s.FlushUsage(ctx, "n", Flush{}) },
 		"UpsertNode":    func(ctx context.Context) error { return s.UpsertNode(ctx, Node{ID: "n"}) },
 		"Usage":         func(ctx context.Context) error { _, err := s.Usage(ctx, UsageQuery{}); return err },

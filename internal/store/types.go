@@ -62,18 +62,19 @@ const (
 	ClassSystem  = "system"
 )
 
-// Record is one row of evidence. Rows form one hash chain per store, in the
-// order in which they were written.
+// Record is one row of evidence. The rows that the store alone has (Tx.Record,
+// AppendRecords) form one hash chain per store, in the order in which they were
+// written; copies of what stands in a spool (CopyRecords) are beside it.
 type Record struct {
-	ID                   string // unique and ordered by time; Tx.Record makes one when empty
-	Time                 int64  // unix microseconds; Tx.Record: now when zero
+	ID                   string // unique and ordered by time; made when empty, but in a copy
+	Time                 int64  // unix microseconds; now when zero, but in a copy
 	Node, Class          string // Class: "change", "refusal" or "system"
 	Actor, Action        string
 	ObjectKind, ObjectID string
 	RequestID            string
 	Seq                  int64 // Tx.Record: the commit's own when zero
 	Doc                  []byte
-	Hash                 []byte // SHA-256(hash of the row before ‖ this row); set by the store
+	Hash                 []byte // SHA-256(hash of the row before ‖ this row), set by the store; empty in a copy
 }
 
 // RecordQuery selects records, newest first; empty members select everything.
@@ -96,14 +97,18 @@ type Query struct {
 }
 
 // SpoolPosition is a place in a node's spool: everything before it is flushed.
-type SpoolPosition struct{ Segment, Offset int64 }
+type SpoolPosition struct {
+	Segment, Offset int64
+	Hash            [32]byte // of the line that ends there; zero: not known
+}
 
 // Node is a running server as the others see it.
 type Node struct {
 	ID, Version               string
 	Position                        // how far it follows
 	LastSeen                  int64 // unix microseconds
-	SpoolSegment, SpoolOffset int64 // flushed up to; only FlushUsage moves it
+	SpoolSegment, SpoolOffset int64 // flushed up to; only FlushUsage moves these
+	Counted                   int64 // unix microseconds: what it answered before is in usage; 0: nothing is
 }
 
 // UsageRow counts the requests of one hour with the same outcome.
@@ -117,8 +122,9 @@ type UsageRow struct {
 type UsageQuery struct {
 	From, To                                 int64 // unix hours, From ≤ Hour < To; To 0: no end
 	Issuer, Client, Credential, API, Outcome string
-	Sum                                      bool // one row per issuer, client, credential, API and outcome over the whole time; Hour is 0
-	Limit                                    int  // default 1000, at most 100000
+	Step                                     int64 // hours that one row covers, counted from 1970 (24: days in UTC), Hour is their first; 0: 1
+	Sum                                      bool  // one row per issuer, client, credential, API and outcome over the whole time; Hour is 0
+	Limit                                    int   // default 1000, at most 100000
 }
 
 // LastUsed says when a credential was last used successfully.

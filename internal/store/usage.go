@@ -12,15 +12,16 @@ type Flush struct {
 	From, To SpoolPosition
 	Usage    []UsageRow // each combination of the columns once
 	LastUsed []LastUsed // each credential once
+	Counted  int64      // unix microseconds: with this, all that the node answered before is flushed; 0: not known
 }
 
 // FlushUsage adds the counts and last uses read from a node's spool between
 // From and To, and moves the node's flushed position, in one transaction.
-// ErrConflict when the stored position is not From: then that part has been
-// flushed already, and nothing is added.
+// ErrConflict when the stored position is not From (its hash is not looked at):
+// then that part has been flushed already, and nothing is added.
 func (s *Store) FlushUsage(ctx context.Context, node string, f Flush) error {
 	return s.e.transact(ctx, "flush usage", evidence, func(u *unit) error {
-		if err := u.moveSpool(node, f.From, f.To); err != nil {
+		if err := u.moveSpool(node, f); err != nil {
 			return err
 		}
 		if err := u.addUsage(f.Usage); err != nil {
@@ -31,18 +32,20 @@ func (s *Store) FlushUsage(ctx context.Context, node string, f Flush) error {
 }
 
 // moveSpool comes first: its row keeps a second flush of the same node waiting.
-func (u *unit) moveSpool(node string, from, to SpoolPosition) error {
-	if from == (SpoolPosition{}) {
-		_, err := u.exec("flush usage", `INSERT INTO nodes (`+nodeColumns+`) VALUES ($1, '', 0, 0, '', 0, 0, 0) ON CONFLICT (id) DO NOTHING`, node)
+func (u *unit) moveSpool(node string, f Flush) error {
+	if f.From.Segment == 0 && f.From.Offset == 0 {
+		_, err := u.exec("flush usage", `INSERT INTO nodes (`+nodeColumns+`, spool_hash) VALUES ($1, '', 0, 0, '', 0, 0, 0, 0, $2)
+			ON CONFLICT (id) DO NOTHING`, node, []byte{})
 		if err != nil {
 			return err
 		}
 	}
-	moved, err := u.exec("flush usage", `UPDATE nodes SET spool_segment = $1, spool_offset = $2
-		WHERE id = $3 AND spool_segment = $4 AND spool_offset = $5`, to.Segment, to.Offset, node, from.Segment, from.Offset)
+	moved, err := u.exec("flush usage", `UPDATE nodes SET spool_segment = $1, spool_offset = $2, spool_hash = $3,
+		counted = CASE WHEN counted < $4 THEN $4 ELSE counted END WHERE id = $5 AND spool_segment = $6 AND spool_offset = $7`,
+		f.To.Segment, f.To.Offset, f.To.Hash[:], f.Counted, node, f.From.Segment, f.From.Offset)
 	if err == nil && moved != 1 {
 		err = fmt.Errorf("store: flush usage: %w: the spool of node %s is not flushed up to segment %d, offset %d: read the position again",
-			ErrConflict, node, from.Segment, from.Offset)
+			ErrConflict, node, f.From.Segment, f.From.Offset)
 	}
 	return err
 }
@@ -105,10 +108,14 @@ func (s *Store) Usage(ctx context.Context, q UsageQuery) (list []UsageRow, err e
 	w.equal("api", q.API)
 	w.equal("outcome", q.Outcome)
 	query := `SELECT ` + usageColumns + ` FROM usage` + w.text()
-	if q.Sum {
+	if q.Sum || q.Step > 1 {
+		first := "0"
+		if !q.Sum {
+			first = fmt.Sprintf("hour - hour %% %d", q.Step)
+		}
 		// CAST: PostgreSQL's sum of BIGINT is NUMERIC.
-		query = `SELECT 0, issuer, client, credential, api, outcome, CAST(sum(count) AS BIGINT) FROM usage` + w.text() +
-			` GROUP BY issuer, client, credential, api, outcome`
+		query = `SELECT ` + first + `, issuer, client, credential, api, outcome, CAST(sum(count) AS BIGINT) FROM usage` + w.text() +
+			` GROUP BY 1, 2, 3, 4, 5, 6`
 	}
 	query += ` ORDER BY 1, 2, 3, 4, 5, 6 LIMIT ` + w.bind(limited(q.Limit, 1000, 100000))
 	err = s.e.transact(ctx, "read usage", reading, func(u *unit) error {

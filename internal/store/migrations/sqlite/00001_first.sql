@@ -8,7 +8,7 @@ CREATE TABLE head (
     one        BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
     seq        BIGINT NOT NULL, -- number of the newest commit
     epoch      BIGINT NOT NULL,
-    floor      BIGINT NOT NULL, -- commits and tombstones up to here are purged
+    floor      BIGINT NOT NULL, -- tombstones up to here are purged, and the commits before it
     floor_id   TEXT   NOT NULL, -- changes with every purge
     records    BIGINT NOT NULL, -- length of the chain of records
     audit_hash BLOB   NOT NULL  -- hash of its newest row
@@ -67,8 +67,8 @@ END;
 -- +goose StatementEnd
 
 CREATE TABLE records (
-    n           INTEGER NOT NULL PRIMARY KEY, -- place in the chain
-    id          TEXT    NOT NULL UNIQUE,
+    id          TEXT    NOT NULL PRIMARY KEY,
+    n           BIGINT  UNIQUE, -- place in the store's chain; NULL: a copy of a record in a node's spool
     time        BIGINT  NOT NULL,
     node        TEXT    NOT NULL,
     class       TEXT    NOT NULL,
@@ -79,11 +79,12 @@ CREATE TABLE records (
     request_id  TEXT    NOT NULL,
     seq         BIGINT  NOT NULL,
     doc         BLOB    NOT NULL,
-    hash        BLOB    NOT NULL
+    hash        BLOB    NOT NULL -- of the chain; empty in a copy
 );
 CREATE INDEX records_object ON records (object_kind, object_id, id);
 CREATE INDEX records_actor ON records (actor, id);
 CREATE INDEX records_request ON records (request_id);
+CREATE INDEX records_copies ON records (time) WHERE n IS NULL;
 
 CREATE TABLE nodes (
     id            TEXT   NOT NULL PRIMARY KEY,
@@ -92,8 +93,10 @@ CREATE TABLE nodes (
     epoch         BIGINT NOT NULL,
     commit_id     TEXT   NOT NULL,
     last_seen     BIGINT NOT NULL,
-    spool_segment BIGINT NOT NULL,
-    spool_offset  BIGINT NOT NULL
+    spool_segment BIGINT NOT NULL, -- its spool is flushed up to there
+    spool_offset  BIGINT NOT NULL,
+    spool_hash    BLOB   NOT NULL, -- of the line that ends there
+    counted       BIGINT NOT NULL  -- what it answered before this time is counted in usage
 );
 
 CREATE TABLE usage (
