@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // Bounds of the values of a record, in octets as written, without quotes and
@@ -17,6 +18,7 @@ const (
 	maxWord  = 64   // outcome, endpoint, code, method, node, ids that we make
 	maxID    = 160  // client, credential, key
 	maxText  = 1024 // reason, scope
+	maxOther = 256  // the same, of a refusal of somebody who did not prove who they are
 	maxGot   = 256  // each text of a check
 	maxCheck = 3*(maxGot+maxMark) + 2*(maxWord+maxMark) + 80
 	maxMark  = 28  // of a cut value
@@ -45,7 +47,7 @@ func (r *Record) AppendJSON(dst []byte) []byte {
 // appendBody appends what the caller of Append knows, without the closing brace.
 // The members that the folds read come first, in a fixed order (see folding).
 func appendBody(dst []byte, r *Record, at time.Time) []byte {
-	start := len(dst)
+	start, text := len(dst), r.maxText()
 	dst = append(dst, `{"time":"`...)
 	dst = appendTime(dst, at)
 	dst = appendMember(dst, `","outcome":`, r.Outcome, maxWord)
@@ -62,9 +64,9 @@ func appendBody(dst []byte, r *Record, at time.Time) []byte {
 	dst = appendOptional(dst, `,"request_id":`, r.RequestID, maxWord)
 	dst = appendOptional(dst, `,"endpoint":`, r.Endpoint, maxWord)
 	dst = appendOptional(dst, `,"code":`, r.Code, maxWord)
-	dst = appendOptional(dst, `,"reason":`, r.Reason, maxText)
+	dst = appendOptional(dst, `,"reason":`, r.Reason, text)
 	dst = appendOptional(dst, `,"method":`, r.Method, maxWord)
-	dst = appendOptional(dst, `,"scope":`, r.Scope, maxText)
+	dst = appendOptional(dst, `,"scope":`, r.Scope, text)
 	dst = appendOptional(dst, `,"jti":`, r.JTI, maxWord)
 	dst = appendOptional(dst, `,"kid":`, r.KID, maxID)
 	if r.Gen != 0 {
@@ -78,6 +80,15 @@ func appendBody(dst []byte, r *Record, at time.Time) []byte {
 		dst = appendInt(dst, `,"micros":`, r.Micros)
 	}
 	return appendChecks(dst, r, start+MaxRecord-maxTail)
+}
+
+// maxText bounds reason and scope. Anybody can cause refusals of clients that do
+// not prove who they are, and fill the disk with them.
+func (r *Record) maxText() int {
+	if anybody := !r.Verified && r.Count == 0; anybody && (r.Outcome == Refused || r.Outcome == Failed) {
+		return maxOther
+	}
+	return maxText
 }
 
 func appendAPIs(dst []byte, apis []string) []byte {
@@ -213,8 +224,10 @@ var plain = func() (t [256]bool) {
 }()
 
 // appendString appends s as a JSON string of at most max octets, and cuts it
-// where it would be longer.
+// where it would be longer. Every text of a record comes through here, so this is
+// the one place that keeps secrets out which somebody sent as something else.
 func appendString(dst []byte, s string, max int) []byte {
+	s = registry.Redact(s)
 	dst = append(dst, '"')
 	if len(s) <= max {
 		i := 0

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
 	"pgregory.net/rapid"
 )
 
@@ -49,8 +50,9 @@ func hostileRecord(t *rapid.T) *Record {
 	return r
 }
 
-// SECURITY: CVE-2024-8365, CVE-2022-23469, GO-2020-0001 and their class: whatever
-// a request holds, its record is one line of printable text of bounded size.
+// Nobody forges a line of the evidence by what they send, nor moves the cursor of
+// whoever reads it: whatever a request holds, its record is one line of printable
+// text of bounded size.
 func TestRecordIsOneBoundedPrintableLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := hostileRecord(t)
@@ -86,6 +88,50 @@ func TestRecordIsOneBoundedPrintableLine(t *testing.T) {
 			t.Fatalf("the folds cannot read it: %s", line)
 		}
 	})
+}
+
+// A secret that was sent where another text belongs is not kept, nor what a cut
+// would leave of it, in whichever member it stands.
+func TestSecretsAreTakenOut(t *testing.T) {
+	secret := registry.FormatSecret([32]byte{1, 2, 3})
+	long := strings.Repeat("x ", maxOther/2-10) + secret // the cut goes through it
+	for _, verified := range []bool{false, true} {
+		for _, value := range []string{secret, "scope " + secret + " is unknown", long} {
+			r := Record{Outcome: Refused, Verified: verified, Issuer: value, Client: value, Cred: value, APIs: []string{value}, Code: value, Reason: value,
+				RequestID: value, Endpoint: value, Method: value, Scope: value, JTI: value, KID: value, Node: value,
+				Checks: []symbolon.Check{{Name: value, Clause: value, Expected: value, Got: value, Fix: value}}}
+			line := string(r.AppendJSON(nil))
+			if strings.Contains(line, secret[:20]) {
+				t.Errorf("a secret is in %s", line)
+			}
+			if value == secret && strings.Count(line, `"sym_[redacted]"`) != 18 {
+				t.Errorf("something else is missing: %s", line)
+			}
+		}
+	}
+}
+
+// What anybody can make the server write is small.
+func TestRefusalsOfStrangersAreShort(t *testing.T) {
+	long := strings.Repeat("é", 20_000)
+	check := symbolon.Check{Name: "client authentication", Clause: "RFC 6749 §2.3.1", Expected: strings.Repeat("e", 60), Got: strings.Repeat("g", 60), Fix: strings.Repeat("f", 60)}
+	r := Record{Time: newClock().now(), Outcome: Refused, Issuer: strings.Repeat("i", 63), Client: long, Reason: long, Scope: long, Code: "unsupported_grant_type",
+		RequestID: "q3Zt0mV1xw8fYk2Lr5Bn7A", Endpoint: "token", Method: "client_secret_basic", Peer: netip.MustParseAddr("2001:db8:1111:2222:3333:4444:5555:6666"),
+		Micros: 1_000_000, Checks: []symbolon.Check{check, check, check}, Node: "node-abcdefgh", N: 1_000_000_000, Hash: strings.Repeat("h", digestText)}
+	for _, outcome := range []string{Refused, Failed} {
+		r.Outcome, r.Verified = outcome, false
+		if n := len(r.AppendJSON(nil)); n > 2<<10 {
+			t.Errorf("%d octets of a stranger's request", n)
+		}
+		r.Verified = true
+		if n := len(r.AppendJSON(nil)); n < 2*maxText {
+			t.Errorf("%d octets of a known client's request", n)
+		}
+	}
+	summary := Record{Outcome: Refused, Count: 7, Reason: strings.Repeat("r", maxText)}
+	if !strings.Contains(string(summary.AppendJSON(nil)), `"`+summary.Reason+`"`) {
+		t.Error("a summary was cut")
+	}
 }
 
 // sameOrCut: a value is what it was, with invalid octets replaced, or a beginning of

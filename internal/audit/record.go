@@ -29,7 +29,9 @@ const (
 //
 // There is deliberately no field for a secret, a token, an assertion or a proof,
 // nor for the request's headers or body. Reason and the checks are written by
-// the server and must not quote any of those.
+// the server and must not quote any of those. A generated secret that somebody
+// sent as something else (as a client_id, say) is taken out when the record is
+// written (registry.Redact).
 type Record struct {
 	Time      time.Time        `json:"time"` // when the request was decided; to the microsecond, UTC. Zero: Append takes the clock
 	Outcome   string           `json:"outcome"`

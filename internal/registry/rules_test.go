@@ -270,3 +270,28 @@ func TestValidationNeverRepeatsASecret(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRedact: a secret goes wherever it stands, also with a wrong or missing end;
+// what only begins like one stays.
+func TestRedact(t *testing.T) {
+	secret := FormatSecret([32]byte{7, 8, 9})
+	for text, want := range map[string]string{
+		"":                               "",
+		"billing":                        "billing",
+		secret:                           "sym_[redacted]",
+		secret[:47]:                      "sym_[redacted]",
+		secret + "0Az":                   "sym_[redacted]",
+		secret[:52] + "!":                "sym_[redacted]!",
+		"a " + secret + "," + secret:     "a sym_[redacted],sym_[redacted]",
+		"sym_" + secret:                  "sym_sym_[redacted]",
+		"x" + secret + "\n":              "xsym_[redacted]\n",
+		secret[:46]:                      secret[:46],
+		secret[1:]:                       secret[1:],
+		"sym_" + strings.Repeat("-", 60): "sym_" + strings.Repeat("-", 60),
+		"sym_orders sym_" + secret[4:20]: "sym_orders sym_" + secret[4:20],
+	} {
+		if got := Redact(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

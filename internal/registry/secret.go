@@ -45,6 +45,49 @@ func IsGenerated(value string) bool {
 	return value[body:] == checksum62(value[:body])
 }
 
+// redacted stands in a text where a secret was.
+const redacted = SecretPrefix + "[redacted]"
+
+// Redact takes generated secrets out of a text that is kept or shown: people
+// paste one where an id or a scope belongs. It does not ask for the checksum:
+// with a mistyped or missing end there is still enough of it to guess the rest.
+func Redact(text string) string {
+	if len(text) < secretLeast {
+		return text
+	}
+	return redact(text)
+}
+
+// secretLeast are the octets of a secret without its checksum.
+const secretLeast = len(SecretPrefix) + secretBody
+
+func redact(text string) string {
+	var out strings.Builder
+	kept := 0 // octets of text that are in out, or were taken out
+	for from := 0; ; {
+		i := strings.Index(text[from:], SecretPrefix)
+		if i < 0 {
+			break
+		}
+		start := from + i
+		from = start + len(SecretPrefix)
+		end := from
+		for end < len(text) && strings.IndexByte(base62, text[end]) >= 0 {
+			end++
+		}
+		if end-start >= secretLeast {
+			out.WriteString(text[kept:start])
+			out.WriteString(redacted)
+			kept, from = end, end
+		}
+	}
+	if kept == 0 {
+		return text
+	}
+	out.WriteString(text[kept:])
+	return out.String()
+}
+
 func checksum62(text string) string {
 	return digits62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(text)))), secretCheck)
 }

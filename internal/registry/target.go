@@ -163,6 +163,7 @@ func (f *Facts) grantedAt(apis []string) map[string]bool {
 const longest = 200
 
 func clip(value string) string {
+	value = Redact(value) // before it is cut: half a secret would not be known for one
 	if len(value) > longest {
 		return strings.ToValidUTF8(value[:longest], "") + "…"
 	}
