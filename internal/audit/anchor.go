@@ -219,3 +219,14 @@ func (s *Spool) skipPast(number int64, what string) error {
 	s.damage = &Damage{Segment: number, Record: s.opened.N + 1, What: what}
 	return s.next(s.cfg.Now())
 }
+
+// tellInHeader begins a segment whose header tells of the damage, for good.
+func (s *Spool) tellInHeader(d Damage) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.damage = &d
+	return s.next(s.cfg.Now())
+}

@@ -20,14 +20,15 @@
 // segment before. So a line that was altered, inserted, removed or moved is
 // found by reading alone. A tail that was cut off is found by the anchors, which
 // stand in the store: the hashes of closed segments (a segment is closed daily at
-// the latest), and the position up to which the folds were flushed. Of the newest
-// segment the store knows that position only, not a hash: who writes the end of it
-// anew, with hashes that fit and in the same length, is not found. Who can write both
-// the spool and the store can forge both.
+// the latest), and the position up to which the folds were flushed, with the hash
+// of the line that ends there. So of the newest segment what was appended since
+// the last flush, some seconds ago, may be written anew unnoticed. Who can write
+// both the spool and the store can forge both.
 //
 // # What is never in it
 //
 // Secrets, tokens, assertions and proofs have no field in Record. What callers
 // put into Reason and into checks is meant for operators and must not contain
-// any of them.
+// any of them. A generated secret in any other text, sent there by mistake, is
+// taken out.
 package audit

@@ -8,10 +8,13 @@ import (
 	"github.com/symbolon/symbolon/internal/store"
 )
 
-// shipCap is how many refusals of one client with one code are shipped to the
-// store a minute: a client in a loop must not fill it. All are counted in usage,
-// and stay in the spool.
-const shipCap = 60
+// How many refusals are copied to the store a minute: neither a client in a loop
+// nor anybody's flood must fill it. All are counted in usage, and stay in the spool.
+const (
+	shipClient  = 10 // of a client that proved who it is, with one code
+	shipNetwork = 5  // of one network, of clients that did not (see Network)
+	shipNode    = 30 // of all networks
+)
 
 // fold is what a part of the spool adds up to. Sums are kept under the text that
 // the lines have, so that a line which adds to a known sum allocates nothing.
@@ -20,8 +23,9 @@ type fold struct {
 	usage   map[string]*usageSum
 	used    map[string]*use
 	records []store.Record
-	minute  string         // of shipped
-	shipped map[string]int // refusals of that minute, by client and code
+	minute  time.Time      // of what follows
+	shipped map[string]int // by client and code, or by network
+	others  int            // of clients that did not prove who they are
 
 	members members
 	key     []byte
@@ -60,8 +64,8 @@ func (f *fold) add(line []byte) bool {
 	if m.verified && len(m.cred) > 0 {
 		f.use(m)
 	}
-	if string(m.outcome) != Issued && f.ships(m) {
-		f.ship(line)
+	if string(m.outcome) != Issued {
+		f.offer(line)
 	}
 	return true
 }
@@ -98,30 +102,44 @@ func (f *fold) use(m *members) {
 	}
 }
 
-// ships reports whether a refusal goes to the store as a record of its own.
-func (f *fold) ships(m *members) bool {
-	if !m.verified {
-		return true // capped when it was appended
-	}
-	if minute := m.time[:minuteText]; string(minute) != f.minute {
-		f.minute = string(minute)
+// offer ships the refusal that f.members is of, unless enough of its kind were in
+// this minute. Summaries, and what the spool says about itself, always go.
+func (f *fold) offer(line []byte) {
+	m := &f.members
+	at, err := time.Parse(time.RFC3339, string(m.time))
+	if minute, anew := nextMinute(f.minute, at); anew && err == nil {
+		f.minute, f.others = minute, 0
 		clear(f.shipped)
 	}
-	f.key = append(append(append(f.key[:0], m.client...), 0), m.code...)
-	n := f.shipped[string(f.key)]
-	if n < shipCap {
-		f.shipped[string(f.key)] = n + 1
+	always := m.summary || string(m.outcome) == Notice
+	if !always && !m.verified && f.others >= shipNode {
+		return
 	}
-	return n < shipCap
+	r, err := parseRecord(line)
+	if err == nil && (always || f.hasRoom(r)) { // it is a record: members has read it
+		f.ship(r, line)
+	}
+}
+
+// hasRoom counts the refusal, unless it is over a cap.
+func (f *fold) hasRoom(r *Record) bool {
+	source, most := r.Client+"\x00"+r.Code, shipClient
+	if !r.Verified {
+		source, most = "\x00"+Network(r.Peer).String(), shipNetwork // no client's id is empty
+	}
+	if f.shipped[source] >= most {
+		return false
+	}
+	f.shipped[source]++
+	if !r.Verified {
+		f.others++
+	}
+	return true
 }
 
 // ship makes the store's record of a refusal. Its id follows from the record's
 // place in the chain, so that shipping it again changes nothing.
-func (f *fold) ship(line []byte) {
-	r, err := parseRecord(line)
-	if err != nil {
-		return // read by members, so it is one
-	}
+func (f *fold) ship(r *Record, line []byte) {
 	s := store.Record{
 		ID:   shippedID(r),
 		Time: r.Time.UnixMicro(), Node: f.node, Class: store.ClassRefusal, Action: r.Endpoint + "." + r.Outcome,

@@ -47,6 +47,7 @@ type Folder struct {
 	mu     sync.Mutex
 	walk   *walk               // stands at what was flushed; nil: to be asked of the store
 	stored store.SpoolPosition // what the store has
+	said   time.Time           // when it was told last up to when requests are counted
 	fold   *fold
 	failed bool // the last flush did
 	pruned time.Time
@@ -114,19 +115,22 @@ func (f *Folder) restart() {
 	f.fold = newFold(f.cfg.Spool.cfg.Node)
 }
 
+// sayEvery is how often the store is told that there was nothing to count.
+const sayEvery = time.Minute
+
 // Flush brings everything that was appended before the call into the store.
 func (f *Folder) Flush(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	end := f.cfg.Spool.Position()
+	now, end := f.cfg.Now(), f.cfg.Spool.Position()
 	for {
 		if err := f.start(ctx); err != nil {
 			return err
 		}
-		if !f.walk.pos.before(end) {
+		if !f.walk.pos.before(end) && now.Sub(f.said) < sayEvery {
 			return nil
 		}
-		if err := f.flushBatch(ctx); err != nil {
+		if err := f.flushBatch(ctx, now, end); err != nil {
 			f.restart() // what the store has is not known: it is asked again
 			return err
 		}
@@ -158,6 +162,25 @@ func (f *Folder) start(ctx context.Context) error {
 		return err
 	}
 	f.walk, f.stored = w, at
+	return f.checkLast(at)
+}
+
+// checkLast compares the last line that was flushed, before others follow it: from
+// then on the store would vouch for what it has become.
+func (f *Folder) checkLast(at store.SpoolPosition) error {
+	pos := f.walk.pos
+	if at.Offset == 0 || at.Hash == (digest{}) || pos.Segment != at.Segment || pos.Offset != at.Offset || pos.Hash == at.Hash {
+		return nil
+	}
+	d := Damage{Segment: pos.Segment, Record: pos.N, What: alteredLast}
+	if f.told[d] {
+		return nil
+	}
+	if err := f.cfg.Spool.tellInHeader(d); err != nil {
+		f.restart()
+		return err
+	}
+	f.tellDamage(d)
 	return nil
 }
 
@@ -208,13 +231,14 @@ func (f *Folder) tellDamage(d Damage) {
 }
 
 // flushBatch reads a part of the spool and writes what it adds up to.
-func (f *Folder) flushBatch(ctx context.Context) error {
+// What was answered before now is all there when it gets to end.
+func (f *Folder) flushBatch(ctx context.Context, now time.Time, end Position) error {
 	closed, err := f.read(ctx)
 	if err != nil {
 		return err
 	}
 	if len(f.fold.records) > 0 {
-		if err := f.cfg.Store.AppendRecords(ctx, f.fold.records); err != nil {
+		if err := f.cfg.Store.CopyRecords(ctx, f.fold.records); err != nil {
 			return err
 		}
 	}
@@ -223,14 +247,19 @@ func (f *Folder) flushBatch(ctx context.Context) error {
 			return err
 		}
 	}
-	to := store.SpoolPosition{Segment: f.walk.pos.Segment, Offset: f.walk.pos.Offset}
-	f.cfg.Spool.flushes(to)
-	usage, used := f.fold.rows()
-	err = f.cfg.Store.FlushUsage(ctx, f.cfg.Spool.cfg.Node, store.Flush{From: f.stored, To: to, Usage: usage, LastUsed: used})
-	if err != nil {
+	pos := f.walk.pos
+	flush := store.Flush{From: f.stored, To: store.SpoolPosition{Segment: pos.Segment, Offset: pos.Offset, Hash: pos.Hash}}
+	flush.Usage, flush.LastUsed = f.fold.rows()
+	if !pos.before(end) {
+		flush.Counted = now.UnixMicro()
+	}
+	f.cfg.Spool.flushes(flush.To)
+	if err := f.cfg.Store.FlushUsage(ctx, f.cfg.Spool.cfg.Node, flush); err != nil {
 		return err
 	}
-	f.stored = to
+	if f.stored = flush.To; flush.Counted != 0 {
+		f.said = now
+	}
 	f.fold.reset()
 	return nil
 }

@@ -146,7 +146,7 @@ func TestShippingIsCapped(t *testing.T) {
 	c := newClock()
 	db, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
 	for _, client := range []string{"a", "b"} {
-		for range shipCap + 20 {
+		for range shipClient + 20 {
 			r := typical()
 			r.Time, r.Client, r.Outcome, r.Code = c.now(), client, Refused, "invalid_scope"
 			if err := s.Append(r); err != nil {
@@ -155,10 +155,10 @@ func TestShippingIsCapped(t *testing.T) {
 		}
 	}
 	flush(t, f)
-	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 2*shipCap {
+	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 2*shipClient {
 		t.Errorf("%d shipped", n)
 	}
-	if rows := usageOf(t, db); len(rows) != 2 || rows[0].Count != shipCap+20 {
+	if rows := usageOf(t, db); len(rows) != 2 || rows[0].Count != shipClient+20 {
 		t.Errorf("%+v", rows)
 	}
 	c.advance(time.Minute)
@@ -168,8 +168,140 @@ func TestShippingIsCapped(t *testing.T) {
 		t.Fatal(err)
 	}
 	flush(t, f)
-	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 2*shipCap+1 {
+	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 2*shipClient+1 {
 		t.Errorf("%d shipped in the next minute", n)
+	}
+}
+
+// Nobody fills the store by being refused: five of a network and thirty in all go
+// there in a minute, and what tells of the others does always.
+func TestShippingOfUnverifiedRefusalsIsCapped(t *testing.T) {
+	c := newClock()
+	db, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
+	shipped := func() (n, summaries, notices int) {
+		flush(t, f)
+		for _, r := range storeRecords(t, db, store.RecordQuery{Limit: 1000}) {
+			switch {
+			case r.Class == store.ClassSystem:
+				notices++
+			case strings.Contains(string(r.Doc), `"count":`):
+				summaries++
+			default:
+				n++
+			}
+		}
+		return n, summaries, notices
+	}
+	refuse(t, s, 3, "2001:db8::1")
+	refuse(t, s, 9, "2001:db8::2")
+	if n, _, _ := shipped(); n != shipNetwork {
+		t.Errorf("%d of one network", n)
+	}
+	f.restart() // it forgets, and what went is not sent again
+	for i := range 40 {
+		refuse(t, s, 1, fmt.Sprint("192.0.2.", i))
+	}
+	known := typical()
+	known.Time, known.Outcome, known.Code = c.now(), Refused, "invalid_scope"
+	if err := s.Append(known); err != nil {
+		t.Fatal(err)
+	}
+	f.notice("spool_damaged", "a test")
+	if n, _, notices := shipped(); n != shipNetwork+shipNode+1 || notices != 1 {
+		t.Errorf("%d of all networks, %d notices", n, notices)
+	}
+	refuse(t, s, 200, "203.0.113.1")
+	c.advance(time.Minute)
+	s.tell(c.now(), false)
+	refuse(t, s, 1, "203.0.113.1", func(r *Record) { r.Time = c.now().Add(-time.Second) }) // it began in the minute before
+	refuse(t, s, 7, "203.0.113.1")
+	if n, summaries, _ := shipped(); n != shipNetwork+shipNode+1+shipNetwork || summaries != 1 {
+		t.Errorf("%d in the next minute, %d summaries", n, summaries)
+	}
+}
+
+// Up to when requests are counted moves on while there is nothing to count, and
+// not while some of them wait.
+func TestFlushTellsUpToWhenItCounted(t *testing.T) {
+	c := newClock()
+	db, s, f := openAll(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now = c.now })
+	counted := func() time.Time {
+		nodes, err := db.Nodes(t.Context())
+		if err != nil || len(nodes) != 1 {
+			t.Fatal(nodes, err)
+		}
+		return time.UnixMicro(nodes[0].Counted).UTC()
+	}
+	flush(t, f)
+	first := c.now()
+	c.advance(30 * time.Second)
+	flush(t, f)
+	if got := counted(); got != first {
+		t.Errorf("idle, counted up to %s, want %s", got, first)
+	}
+	c.advance(30 * time.Second)
+	flush(t, f)
+	if got := counted(); got != c.now() {
+		t.Errorf("idle for a minute, counted up to %s, want %s", got, c.now())
+	}
+	second := c.now()
+	fill(t, s, 0, 50)
+	c.advance(time.Second)
+	f.batch.octets = 1
+	now, end := c.now(), s.Position()
+	if err := f.flushBatch(t.Context(), now, end); err != nil {
+		t.Fatal(err)
+	}
+	if got := counted(); got != second {
+		t.Errorf("while some wait, counted up to %s, want %s", got, second)
+	}
+	flush(t, f)
+	if got := counted(); got != now {
+		t.Errorf("counted up to %s, want %s", got, now)
+	}
+}
+
+// The last line that was flushed, written anew with a hash that fits while the
+// server was down: others are about to follow it, so it is told for good.
+func TestTheLastFlushedLineIsCompared(t *testing.T) {
+	dir := t.TempDir()
+	db, s, f := openAll(t, dir)
+	fill(t, s, 0, 20)
+	flush(t, f)
+	f.stop()
+	closeSpool(t, s)
+	text := readText(t, s.Dir())
+	last := len(text.segments[0]) - 1
+	text.segments[0][last] = forge(t, text.before(0, last), text.segments[0][last])
+	text.write(t)
+	if r := verify(t, s.Dir(), Anchors{}); !r.OK() {
+		t.Fatalf("the forgery does not fit: %+v", r)
+	}
+	if r := verify(t, s.Dir(), storeAnchors(t, db)); r.OK() || r.Damages[0].Segment != 1 || r.Damages[0].Line != int64(last+1) || r.Damages[0].Record != int64(last) {
+		t.Errorf("found %+v", r.Damages)
+	}
+
+	var log output
+	s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now = time.Now })
+	f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+	t.Cleanup(f.stop)
+	fill(t, s, 20, 30)
+	flush(t, f)
+	f.restart()
+	fill(t, s, 30, 40)
+	flush(t, f)
+	if n := usageOf(t, db)[0].Count; n != 40 {
+		t.Errorf("%d counted, want 40", n)
+	}
+	r := verify(t, s.Dir(), storeAnchors(t, db))
+	if r.OK() || r.Damages[0].Record != int64(last) || !strings.Contains(r.Damages[0].What, "written anew") {
+		t.Errorf("found later: %+v", r.Damages)
+	}
+	if n := strings.Count(log.String(), "is damaged"); n != 1 {
+		t.Errorf("told %d times: %s", n, &log)
+	}
+	if got := storeRecords(t, db, store.RecordQuery{Class: store.ClassSystem, Action: "spool.spool_damaged"}); len(got) != 1 {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -201,7 +333,9 @@ func TestFlushIsRepeatable(t *testing.T) {
 	dir := t.TempDir()
 	db, s, f := openAll(t, dir)
 	fill(t, s, 0, 120)
-	refuse(t, s, 10, "192.0.2.1")
+	for i := range 10 {
+		refuse(t, s, 1, fmt.Sprint("192.0.2.", i))
+	}
 	if err := f.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +343,7 @@ func TestFlushIsRepeatable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := db.AppendRecords(t.Context(), f.fold.records[:5]); err != nil { // and killed
+	if err := db.CopyRecords(t.Context(), f.fold.records[:5]); err != nil { // and killed
 		t.Fatal(err)
 	}
 	if err := f.anchor(t.Context(), closed[0]); err != nil {
@@ -242,7 +376,7 @@ func TestTwoFoldersCountOnce(t *testing.T) {
 	checkStore(t, db, s, nil)
 }
 
-// F25: while the store is away, appending goes on, and later nothing is missing.
+// While the store is away, appending goes on, and later nothing is missing.
 func TestStoreAway(t *testing.T) {
 	dir := t.TempDir()
 	db, s, f := openAll(t, dir)
@@ -274,13 +408,16 @@ func TestFlushInBatches(t *testing.T) {
 	for i := range 130 {
 		fill(t, s, 1000+i, 1001+i)
 		r := typical()
-		r.Time, r.Outcome, r.Verified, r.Code, r.RequestID = s.cfg.Now(), Refused, false, "invalid_client", fmt.Sprint("r", i)
+		r.Time, r.Outcome, r.Client, r.Code, r.RequestID = s.cfg.Now(), Refused, fmt.Sprint("c", i/10), "invalid_scope", fmt.Sprint("r", i)
 		if err := s.Append(r); err != nil {
 			t.Fatal(err)
 		}
 	}
 	flush(t, f)
 	checkStore(t, db, s, nil)
+	if n := len(storeRecords(t, db, store.RecordQuery{Limit: 1000})); n != 130 {
+		t.Errorf("%d shipped", n)
+	}
 }
 
 func TestRunFlushesAtItsEnd(t *testing.T) {

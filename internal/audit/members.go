@@ -23,6 +23,7 @@ type members struct {
 	time, outcome, issuer, client, cred, apis []byte
 	requestID, endpoint, code                 []byte
 	verified                                  bool
+	summary                                   bool // it has a count
 	count                                     int64
 }
 
@@ -42,7 +43,7 @@ func (m *members) read(line []byte) bool {
 		if err != nil || n < 0 {
 			return false
 		}
-		m.count = n
+		m.count, m.summary = n, true
 	}
 	m.requestID = s.text(`,"request_id":"`)
 	m.endpoint = s.text(`,"endpoint":"`)

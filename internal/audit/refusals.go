@@ -16,10 +16,13 @@ import (
 // Caps on the refusals of clients that did not prove who they are, a minute. What
 // exceeds them is counted.
 const (
-	perNetwork   = 60   // of one network, with one code and one failed check
-	allNetworks  = 1200 // altogether: many networks fill a disk as well as one does
-	maxSummaries = 64   // kinds of summary; the others share one
-	topNetworks  = 8    // that a summary names
+	perKind      = 60  // of one network, with one code and one failed check
+	perNetwork   = 120 // of one network
+	allNetworks  = 600 // altogether: many networks fill a disk as well as one does
+	forNewcomers = 120 // of these, for networks that have had fewer than fewRecords
+	fewRecords   = 4
+	maxSummaries = 64 // kinds of summary; the others share one
+	topNetworks  = 8  // that a summary names
 )
 
 // Network is the network that a peer's refusals are counted under: the address
@@ -38,8 +41,10 @@ func Network(peer netip.Addr) netip.Prefix {
 
 // AppendRefusal is Append for a refusal of a client that did not prove who it is.
 // Anybody can cause them, so they are capped: 60 a minute of one network (see
-// Network) with the same code and failed check, and 1200 a minute altogether, are
-// written one by one. The others are counted and told by one summary record a
+// Network) with the same code and failed check, 120 of one network and 600
+// altogether are written one by one; a fifth of these is for networks that had
+// less than four, so that few loud ones do not keep a quiet one out. The others are
+// counted and told by one summary record a
 // minute for each issuer, endpoint and code; a kill loses the counts of the running
 // minute. They never take from the reserve: while that cannot be filled up they are
 // only counted.
@@ -78,6 +83,7 @@ type refusals struct {
 	mu     sync.Mutex
 	minute time.Time
 	seen   map[networkKey]int
+	from   map[netip.Prefix]int
 	all    int
 	over   map[summaryKey]*summary
 }
@@ -87,18 +93,35 @@ type refusals struct {
 func (l *refusals) admit(r *Record, network netip.Prefix, at time.Time, short bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if minute := at.Truncate(time.Minute); !minute.Equal(l.minute) || l.seen == nil {
-		l.minute, l.seen, l.all = minute, make(map[networkKey]int), 0
+	if minute, anew := nextMinute(l.minute, at); anew {
+		l.minute, l.seen, l.from, l.all = minute, make(map[networkKey]int), make(map[netip.Prefix]int), 0
 	}
 	key := networkKey{network, r.Code, failedCheck(r.Checks)}
-	if l.seen[key] < perNetwork && l.all < allNetworks && !short {
+	room := allNetworks
+	if l.from[network] >= fewRecords {
+		room -= forNewcomers
+	}
+	if l.seen[key] < perKind && l.from[network] < perNetwork && l.all < room && !short {
 		l.seen[key]++ // at most allNetworks keys: what is not admitted makes none
+		l.from[network]++
 		l.all++
 		return true
 	}
 	l.suppressed.Add(1)
 	l.count(summaryKey{r.Issuer, r.Endpoint, r.Code}, network, 1)
 	return false
+}
+
+// nextMinute tells the minute of a cap, and whether it is a new one. Requests that
+// began in the minute before may still come: they count in the running one, or
+// whoever holds some of them back would get both caps by turns. A clock that was
+// set back begins anew.
+func nextMinute(running, at time.Time) (minute time.Time, anew bool) {
+	minute = at.Truncate(time.Minute)
+	if minute.After(running) || running.Sub(minute) > time.Minute {
+		return minute, true
+	}
+	return running, false
 }
 
 // failedCheck is the name of the check that refused the request: names are ours,

@@ -57,7 +57,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-func TestRefusalsAreCappedPerNetworkCodeAndCheck(t *testing.T) {
+func TestRefusalsAreCappedPerNetwork(t *testing.T) {
 	dir, c := t.TempDir(), newClock()
 	s := spoolIn(t, dir, func(cfg *SpoolConfig) { cfg.Now = c.now })
 	other := func(r *Record) { r.Code = "invalid_request" }
@@ -65,17 +65,75 @@ func TestRefusalsAreCappedPerNetworkCodeAndCheck(t *testing.T) {
 	reason := func(r *Record) { r.Reason = fmt.Sprint("free text ", time.Now()) }
 	refuse(t, s, 100, "192.0.2.1", reason)
 	refuse(t, s, 100, "192.0.2.1", other)
-	refuse(t, s, 100, "192.0.2.1", check)
+	refuse(t, s, 100, "192.0.2.1", check) // the network has had its share
 	refuse(t, s, 100, "192.0.2.2")
 	refuse(t, s, 50, "2001:db8::1")
 	refuse(t, s, 50, "2001:db8::ffff") // the same network
-	if got := len(records(t, dir)); got != 5*perNetwork {
-		t.Errorf("%d records, want %d", got, 5*perNetwork)
+	want := perNetwork + 2*perKind
+	if got := len(records(t, dir)); got != want {
+		t.Errorf("%d records, want %d", got, want)
 	}
 	c.advance(time.Minute)
 	refuse(t, s, 1, "192.0.2.1")
-	if got := len(records(t, dir)); got != 5*perNetwork+1 {
+	if got := len(records(t, dir)); got != want+1 {
 		t.Errorf("%d records in the next minute", got)
+	}
+}
+
+// A few loud networks use up what there is for all of them, and a quiet one still
+// has its first records.
+func TestLoudNetworksLeaveRoomForQuietOnes(t *testing.T) {
+	var l refusals
+	at := newClock().now()
+	admitted := func(from string, n int) (got int) {
+		r := refusal(from)
+		for i := range n {
+			r.Code = fmt.Sprint("code", i%4)
+			if l.admit(r, Network(r.Peer), at, false) {
+				got++
+			}
+		}
+		return got
+	}
+	all := 0
+	for i := range 20 {
+		all += admitted(fmt.Sprint("192.0.2.", i), 1000)
+	}
+	if got := admitted("198.51.100.7", 1); got != 1 {
+		t.Error("a quiet network was kept out")
+	}
+	if all < allNetworks-forNewcomers || all > allNetworks-forNewcomers+20*fewRecords {
+		t.Errorf("%d of the loud ones", all)
+	}
+	for i := range 1000 {
+		all += admitted(fmt.Sprintf("203.0.%d.%d", i/256, i%256), 10)
+	}
+	if all++; all != allNetworks {
+		t.Errorf("%d in all", all)
+	}
+}
+
+// Requests that began before the minute was over and end in the next do not renew
+// the caps of either.
+func TestCapsAreNotRenewedByOldRequests(t *testing.T) {
+	var l refusals
+	r := refusal("192.0.2.1")
+	now := newClock().now()
+	admitted := 0
+	for i := range 1000 {
+		at := now
+		if i%2 == 1 {
+			at = now.Add(-time.Second)
+		}
+		if l.admit(r, Network(r.Peer), at, false) {
+			admitted++
+		}
+	}
+	if admitted != perKind {
+		t.Errorf("%d admitted", admitted)
+	}
+	if l.admit(r, Network(r.Peer), now.Add(-time.Hour), false); l.all != 1 {
+		t.Error("a clock that was set back does not begin anew")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // the spool's files can change.
 type Anchors struct {
 	Segments []store.Segment     // closed ones, see Folder
-	Flushed  store.SpoolPosition // up to where the folds have read
+	Flushed  store.SpoolPosition // up to where the folds have read, and the hash of the line that ends there
 }
 
 // Report is what Verify found.
@@ -37,8 +37,9 @@ func (r *Report) OK() bool { return len(r.Damages) == 0 }
 const maxDamages = 100
 
 // Verify reads the whole spool and names each place where a record was altered,
-// deleted, inserted, moved or cut off. Without anchors a tail that was cut off is
-// not seen, nor a spool that was written anew as a whole. The spool may be in use.
+// deleted, inserted, moved or cut off. Without anchors a tail that was cut off or
+// written anew with hashes that fit is not seen, nor a spool that was written anew
+// as a whole; with them, only one that was not flushed yet. The spool may be in use.
 func Verify(ctx context.Context, dir string, anchors Anchors) (*Report, error) {
 	v := &verification{anchors: anchors, seen: make(map[int64]*seen)}
 	v.walk = walkFrom(dir, Position{})
@@ -59,7 +60,8 @@ type verification struct {
 	report    Report
 	seen      map[int64]*seen // by number of the segment
 	firstSeen int64
-	flushed   bool // a line ends at anchors.Flushed
+	flushed   *Damage // the line that ends at anchors.Flushed, as far as it would be named; nil: none does
+	altered   bool    // that is not the line that the store knows
 }
 
 // seen is what was read of a segment.
@@ -100,8 +102,9 @@ func (v *verification) note() {
 	g := v.segment(pos.Segment)
 	g.last, g.n, g.end = pos.Hash, pos.N, pos.Offset
 	g.lines++
-	if pos.Segment == v.anchors.Flushed.Segment && pos.Offset == v.anchors.Flushed.Offset {
-		v.flushed = true
+	if at := v.anchors.Flushed; pos.Segment == at.Segment && pos.Offset == at.Offset {
+		v.flushed = &Damage{Segment: pos.Segment, Line: g.lines, Record: pos.N, What: alteredLast}
+		v.altered = at.Hash != digest{} && at.Hash != pos.Hash
 	}
 }
 
@@ -210,10 +213,20 @@ func (v *verification) checkSegments() {
 	}
 }
 
-// checkFlushed makes sure that what was flushed is still there.
+// alteredLast is what is wrong with a line whose hash fits, but is not the one that
+// the store got.
+const alteredLast = "the record is not the one that was flushed to the store last: it was written anew"
+
+// checkFlushed makes sure that what was flushed is still there, as it was.
 func (v *verification) checkFlushed() {
 	at := v.anchors.Flushed
-	if at.Segment == 0 || at.Segment < v.report.Oldest || v.flushed || at.Offset == 0 {
+	if at.Segment == 0 || at.Segment < v.report.Oldest || at.Offset == 0 {
+		return
+	}
+	if v.flushed != nil {
+		if v.altered {
+			v.add(*v.flushed)
+		}
 		return
 	}
 	g := v.seen[at.Segment]
