@@ -44,7 +44,7 @@ func answers(conn net.Conn) bool {
 	return strings.HasPrefix(string(buf[:n]), "HTTP/1.1 200")
 }
 
-// TestConnectionsOfOnePeerAreBounded: F20: one host cannot take the connections
+// TestConnectionsOfOnePeerAreBounded: one host cannot take the connections
 // of the others; what it closes, it may open again.
 func TestConnectionsOfOnePeerAreBounded(t *testing.T) {
 	addr := serveLimited(t, &Connections{Total: 10, PerPeer: 2})
