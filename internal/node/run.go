@@ -22,7 +22,7 @@ const (
 func (n *Node) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
-	failed := make(chan error, 4)
+	failed := make(chan error, 6)
 	work := func(name string, f func(context.Context) error) {
 		workers.Go(func() {
 			if err := f(background); err != nil && background.Err() == nil {
@@ -35,6 +35,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work("folds", n.folder.Run)
 	work("schedule", n.runSchedule)
 	work("heartbeat", n.beat)
+	work("purge", n.runPurge)
 	if n.postponed {
 		work("start", n.settleLater)
 	}
