@@ -49,12 +49,15 @@ func run(ctx context.Context, a *app, args []string) int {
 	case errors.Is(err, errSilent):
 		return 1
 	case errors.As(err, &usage):
-		fmt.Fprintf(a.stderr, "symbolon: %v\n", err)
+		a.complain(err)
 		return 2
 	}
-	fmt.Fprintf(a.stderr, "symbolon: %v\n", err)
+	a.complain(err)
 	return 1
 }
+
+// complain says what is wrong. Parts of it may be a server's words.
+func (a *app) complain(err error) { fmt.Fprintln(plain{a.stderr}, "symbolon:", err) }
 
 // calledAs is what to type to run this program again.
 func calledAs(arg string) string {

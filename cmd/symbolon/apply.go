@@ -60,7 +60,7 @@ func applyCmd(a *app, cmd *cobra.Command, dry bool) *cobra.Command {
 		}
 		return p.show(plan, func(w io.Writer) {
 			for _, line := range state.Words(plan) {
-				fmt.Fprintln(w, line)
+				fmt.Fprintln(w, printable(line))
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func (p *place) apply(ctx context.Context, req admin.ApplyRequest) (plan admin.P
 	}
 	lines := make([]string, len(fault.Errors))
 	for i, one := range fault.Errors {
-		lines[i] = one.String()
+		lines[i] = printable(one.String())
 		if where := req.Where(one); where != "" {
 			lines[i] = where + ": " + lines[i]
 		}
@@ -110,7 +110,7 @@ secrets it has the hashes: whoever applies it elsewhere takes over the clients.`
 		if err != nil {
 			return err
 		}
-		_, err = p.stdout.Write(text)
+		_, err = plain{p.stdout}.Write(text)
 		return err
 	}
 	return cmd

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/node"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -29,7 +29,7 @@ directory, each change of an object one in its store. Both are chained by hashes
 }
 
 // spool is where the records of requests are.
-func (p *place) spool() string { return filepath.Join(p.dir(), "spool") }
+func (p *place) spool() string { return node.SpoolPath(p.dir()) }
 
 func tailCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{

@@ -145,7 +145,7 @@ func (c *caller) send(library *client.Client, req *http.Request) error {
 	}
 	defer resp.Body.Close()
 	if c.include {
-		fmt.Fprintf(c.stdout, "%s %s\n", resp.Proto, resp.Status)
+		fmt.Fprintf(c.stdout, "%s %s\n", resp.Proto, printable(resp.Status))
 		printHeaders(c.stdout, resp.Header)
 	}
 	if _, err := io.Copy(c.stdout, resp.Body); err != nil {
@@ -174,7 +174,7 @@ func printHeaders(w io.Writer, h http.Header) {
 
 // refusedBy says what the API's refusal says of the token.
 func refusedBy(resp *http.Response) error {
-	text := resp.Status
+	text := printable(resp.Status)
 	if challenge := resp.Header.Get("WWW-Authenticate"); challenge != "" {
 		text += "; " + printable(challenge)
 	}

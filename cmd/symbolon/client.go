@@ -163,7 +163,7 @@ func stateCmd(k kind[admin.Client], verb, short, long string) *cobra.Command {
 		if err := p.call(cmd.Context(), http.MethodPost, k.path+at(args[0], verb), nil, &c); err != nil {
 			return err
 		}
-		return p.show(c, func(w io.Writer) { fmt.Fprintf(w, "client %s is %s\n", c.ID, c.State) })
+		return p.show(c, func(w io.Writer) { fmt.Fprintf(w, "client %s is %s\n", printable(c.ID), printable(c.State)) })
 	}
 	return cmd
 }

@@ -86,7 +86,9 @@ key, by the key set in their cache: some fetch it once an hour.`,
 		if err := p.call(cmd.Context(), http.MethodPost, at("keys", args[0], "revoke"), nil, &k); err != nil {
 			return err
 		}
-		return p.show(k, func(w io.Writer) { fmt.Fprintf(w, "key %s of issuer %s is %s\n", k.ID, k.Issuer, k.State) })
+		return p.show(k, func(w io.Writer) {
+			fmt.Fprintf(w, "key %s of issuer %s is %s\n", printable(k.ID), printable(k.Issuer), printable(k.State))
+		})
 	}
 	return cmd
 }

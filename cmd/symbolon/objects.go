@@ -183,7 +183,7 @@ func (k kind[V]) complete(p *place) cobra.CompletionFunc {
 		}
 		var ids []cobra.Completion
 		for _, one := range page.Items {
-			if strings.HasPrefix(one.ID, typed) {
+			if strings.HasPrefix(one.ID, typed) && one.ID == printable(one.ID) { // a shell reads it
 				ids = append(ids, one.ID)
 			}
 		}

@@ -39,6 +39,7 @@ func (a *app) printJSON(v any) error {
 // escapeJSON escapes what is not printable in a JSON text, all of which beyond
 // ASCII stands in strings.
 func escapeJSON(doc []byte) []byte {
+	doc = bytes.ToValidUTF8(doc, []byte("\ufffd")) // a raw member is as it came
 	hidden := func(r rune) bool { return r > unicode.MaxASCII && !unicode.IsPrint(r) || r == 0x7f }
 	if !bytes.ContainsFunc(doc, hidden) {
 		return doc
@@ -63,9 +64,41 @@ func (p *place) show(v any, text func(w io.Writer)) error {
 	if p.json {
 		return p.printJSON(v)
 	}
-	w := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
+	w := tabwriter.NewWriter(plain{p.stdout}, 0, 8, 2, ' ', 0)
 	text(w)
 	return w.Flush()
+}
+
+// plain lets whole lines of text through and nothing that moves a cursor: it is
+// where all text for people goes, whoever wrote it.
+type plain struct{ io.Writer }
+
+// Write writes the text of b as visible gives it.
+func (p plain) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(p.Writer, visible(string(b))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// visible writes what is not printable as \u and its number, but for the ends
+// of lines: what a server or a stranger wrote must not turn a terminal's colours
+// off, its lines around or its title into a command.
+func visible(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd") // a lone 0x9b is a command to some
+	hidden := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // row writes one line of a table.
@@ -79,7 +112,7 @@ func row(w io.Writer, cells ...string) {
 // printable quotes what could move a terminal's cursor: names and labels are
 // other people's text.
 func printable(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)
 	}
 	return text

@@ -42,8 +42,8 @@ func (p *place) printSecret(w io.Writer, id, value string) {
 	if value == "" {
 		return
 	}
-	fmt.Fprintf(w, "secret\t%s\n", value)
-	fmt.Fprintf(p.stderr, "symbolon: keep the secret %s now; nobody can show it again\n", id)
+	field(w, "secret", value)
+	fmt.Fprintf(p.stderr, "symbolon: keep the secret %s now; nobody can show it again\n", printable(id))
 }
 
 func newSecretCmd(k kind[admin.Client]) *cobra.Command {
@@ -141,7 +141,7 @@ func endSecretCmd(k kind[admin.Client], verb string) *cobra.Command {
 			return err
 		}
 		return p.show(c, func(w io.Writer) {
-			fmt.Fprintf(w, "secret %s of client %s %s; %d left\n", args[1], c.ID, did, len(c.Secrets))
+			fmt.Fprintf(w, "secret %s of client %s %s; %d left\n", args[1], printable(c.ID), did, len(c.Secrets))
 		})
 	}
 	return cmd

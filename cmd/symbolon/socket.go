@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/symbolon/symbolon/internal/adminapi"
 	"github.com/symbolon/symbolon/internal/node"
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -28,13 +30,10 @@ type place struct {
 	json            bool
 }
 
-// defaultDataDir is that of symbolon.yaml.
-const defaultDataDir = "./data"
-
 // local adds the flags that lead to a server on this machine.
 func (a *app) local(cmd *cobra.Command) *place {
 	p := &place{app: a}
-	cmd.Flags().StringVar(&p.dataDir, "data-dir", "", "directory of the server (default $SYMBOLON_DATA_DIR, else "+defaultDataDir+")")
+	cmd.Flags().StringVar(&p.dataDir, "data-dir", "", "directory of the server (default $SYMBOLON_DATA_DIR, else "+node.DefaultDataDir+")")
 	cmd.Flags().StringVar(&p.socket, "socket", "", "socket of the server (default admin.sock in its directory)")
 	return p
 }
@@ -47,13 +46,20 @@ func (a *app) objects(cmd *cobra.Command) *place {
 }
 
 func (p *place) dir() string {
+	dir, _ := p.namedDir()
+	return dir
+}
+
+// namedDir is the server's directory, and whether somebody named it: the default
+// is wherever one happens to be.
+func (p *place) namedDir() (dir string, named bool) {
 	if p.dataDir != "" {
-		return p.dataDir
+		return p.dataDir, true
 	}
 	if dir, ok := p.env("SYMBOLON_DATA_DIR"); ok && dir != "" {
-		return dir
+		return dir, true
 	}
-	return defaultDataDir
+	return node.DefaultDataDir, false
 }
 
 func (p *place) path() string {
@@ -65,9 +71,8 @@ func (p *place) path() string {
 
 // Bounds of an exchange with the server.
 const (
-	maxAnswer   = 64 << 20 // octets: an export of a large server
-	sayItWaits  = time.Second
-	dialTimeout = 5 * time.Second
+	maxAnswer  = 64 << 20 // octets: an export of a large server
+	sayItWaits = time.Second
 )
 
 // problem is an error of the admin API (RFC 9457).
@@ -85,7 +90,7 @@ func (p *problem) Error() string {
 	if len(p.Errors) > 0 {
 		lines := make([]string, len(p.Errors))
 		for i, e := range p.Errors {
-			lines[i] = e.String()
+			lines[i] = printable(e.String())
 		}
 		return strings.Join(lines, "\nsymbolon: ")
 	}
@@ -96,7 +101,7 @@ func (p *problem) Error() string {
 	if p.Status >= http.StatusInternalServerError && p.RequestID != "" {
 		text += " (request " + p.RequestID + ")"
 	}
-	return text
+	return printable(text)
 }
 
 // errNoServer: nobody listens on the socket.
@@ -158,9 +163,8 @@ func (p *place) exchange(r *http.Request, into any) error {
 }
 
 func (p *place) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	return new(net.Dialer).DialContext(ctx, "unix", p.path())
+	_, named := p.namedDir()
+	return adminapi.Dial(ctx, p.path(), os.Geteuid(), named || p.socket != "")
 }
 
 // unreachable says why there is no answer, and what to do.
@@ -170,6 +174,8 @@ func (p *place) unreachable(err error) error {
 		err = u.Err
 	}
 	switch {
+	case errors.Is(err, adminapi.ErrOwner):
+		return err
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted; look whether the change is there before you repeat it")
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):

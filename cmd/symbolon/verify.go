@@ -7,12 +7,12 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/node"
 )
 
 func verifyCmd(a *app) *cobra.Command {
@@ -62,12 +62,12 @@ func (p *place) verifyFiles(ctx context.Context, dsn string) (admin.Verification
 			dsn = ""
 		}
 	}
-	node, err := readLimited(filepath.Join(p.dir(), "node.id"), 1<<10)
+	id, err := readLimited(node.IDPath(p.dir()), 1<<10)
 	if err != nil {
 		return admin.Verification{}, fmt.Errorf("the id of the node cannot be read: %w; is %s the server's directory?", err, p.dir())
 	}
 	defer p.waiting("reading all records")()
-	return admin.VerifyOffline(ctx, p.spool(), strings.TrimSpace(string(node)), dsn)
+	return admin.VerifyOffline(ctx, p.spool(), strings.TrimSpace(string(id)), dsn)
 }
 
 func printVerification(w io.Writer, v admin.Verification) {
