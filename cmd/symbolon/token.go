@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -77,20 +78,24 @@ func (k *asker) client(origins ...string) (*client.Client, error) {
 	return c, nil
 }
 
-// asFlags says of a field of the configuration by which flag it is set.
+// flagOf tells by which flag a field of the libraries' configurations is set.
+var flagOf = map[string]string{
+	"Issuer": "--issuer", "TokenURL": "--token-url", "ID": "--client", "Auth": "--secret-file", "Scopes": "--scope",
+	"Resource": "--resource", "Audience": "--audience", "Origins": "the URL", "AllowTyp": "--allow-typ",
+	"Realm": "--audience", // which stands in its place
+}
+
+// asFlags says of a field of a configuration by which flag it is set.
 func asFlags(err error) error {
-	text := err.Error()
-	_, text, _ = strings.Cut(text, "Config.")
-	field, problem, _ := strings.Cut(text, ": ")
-	field, _, _ = strings.Cut(field, "[")
-	flag, ok := map[string]string{
-		"Issuer": "--issuer", "TokenURL": "--token-url", "ID": "--client", "Auth": "--secret-file", "Scopes": "--scope",
-		"Resource": "--resource", "Audience": "--audience", "Origins": "the URL", "AllowTyp": "--allow-typ",
-	}[field]
-	if !ok {
+	var wrong *symbolon.ConfigError
+	if !errors.As(err, &wrong) {
 		return err
 	}
-	return usagef("%s: %s", flag, problem)
+	field, _, _ := strings.Cut(wrong.Field, "[")
+	if flag, ok := flagOf[field]; ok {
+		return usagef("%s: %w", flag, wrong.Err)
+	}
+	return err
 }
 
 // auth takes the secret from a file or the environment, never from the command

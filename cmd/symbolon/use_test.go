@@ -104,7 +104,7 @@ var slow = regexp.MustCompile(`(?m)^symbolon: .* …\n`)
 
 // exec runs the program with the world's client in its environment.
 func (w *world) exec(stdin string, args ...string) (code int, stdout, stderr string) {
-	vars := map[string]string{envIssuer: w.issuer, envClient: "billing", envSecret: worldSecret, "OTHER_SECRET": worldSecret}
+	vars := map[string]string{envIssuer: w.issuer, envClient: "billing", envSecret: worldSecret, "OTHER_SECRET": worldSecret, "OTHER_TOKEN": w.sign("orders:read", time.Hour)}
 	var out bytes.Buffer
 	var errs lockedBuffer
 	a := &app{
@@ -198,6 +198,10 @@ func TestUseErrors(t *testing.T) {
 		{[]string{"inspect", "--token-env", "NONE"}, 1, "NONE"},
 		{[]string{"inspect", "--issuer", w.issuer}, 2, "both --issuer and --audience"},
 		{[]string{"inspect", "--scope", "x"}, 2, "belong to the checks"},
+		{[]string{"inspect", "--issuer", "http://auth.example.com", "--audience", "a", "--token-env", "OTHER_TOKEN"}, 2, "--issuer: "},
+		{[]string{"inspect", "--issuer", w.issuer, "--audience", `a"b`, "--token-env", "OTHER_TOKEN"}, 2, "--audience: "},
+		{[]string{"inspect", "--issuer", w.issuer, "--audience", "a", "--allow-typ", "none", "--token-env", "OTHER_TOKEN"}, 2, "--allow-typ: "},
+		{[]string{"token", "--token-url", "http://auth.example.com/token"}, 2, "--token-url: "},
 		{[]string{"inspect"}, 1, "no token in the input"},
 		{[]string{"keygen"}, 2, "takes NAME"},
 		{[]string{"keygen", dir + "/k", "--alg", "HS256"}, 2, "--alg"},
