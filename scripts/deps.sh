@@ -8,7 +8,8 @@ mode=$1 staticcheck_version=$2
 declare -A package=(
   [curl]=curl [openssl]=openssl [python3]=python3 [jq]=jq
   [haproxy]=haproxy [prometheus]=prometheus
-  [postgres]=postgresql [setpriv]=util-linux [git]=git
+  [postgres]=postgresql [psql]=postgresql-client [sqlite3]=sqlite3
+  [setpriv]=util-linux [git]=git
   [gcc]=gcc [stdio.h]=libc6-dev # for go test -race
 )
 die() { echo "deps: $*" >&2; exit 1; }
