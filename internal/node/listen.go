@@ -48,7 +48,9 @@ func (n *Node) listen() error {
 		}
 		n.sockets[len(n.sockets)-1] = tls.NewListener(socket, cert.tlsConfig())
 	}
-	n.sockets = append(n.sockets, n.cfg.Sockets...)
+	for _, socket := range n.cfg.Sockets {
+		n.sockets = append(n.sockets, connections.Limit(socket))
+	}
 	return nil
 }
 

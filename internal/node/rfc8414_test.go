@@ -62,10 +62,15 @@ func pair(t *testing.T) (TLSFiles, *x509.CertPool) {
 // startTLS runs a node behind TLS and gives its address.
 func startTLS(t *testing.T, files TLSFiles) string {
 	t.Helper()
-	n, err := Open(t.Context(), Config{
-		URL: "https://" + tlsHost, DataDir: filepath.Join(t.TempDir(), "data"),
-		Listen: []Listener{{Addr: "127.0.0.1:0", TLS: &files}},
-	})
+	return startListening(t, Config{URL: "https://" + tlsHost, Listen: []Listener{{Addr: "127.0.0.1:0", TLS: &files}}})
+}
+
+// startListening runs a node that opens its listener by itself, and gives the
+// address.
+func startListening(t *testing.T, cfg Config) string {
+	t.Helper()
+	cfg.DataDir = filepath.Join(t.TempDir(), "data")
+	n, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
