@@ -3,6 +3,8 @@ package dpop
 import (
 	"crypto/subtle"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -58,8 +60,8 @@ type Expectation struct {
 // String tells the method alone, not the token.
 func (e Expectation) String() string { return "dpop.Expectation(" + e.Method + ")" }
 
-// GoString is String: %#v must not print a token either.
-func (e Expectation) GoString() string { return e.String() }
+// Format is String under every verb.
+func (e Expectation) Format(f fmt.State, _ rune) { io.WriteString(f, e.String()) }
 
 // LogValue is String for slog.
 func (e Expectation) LogValue() slog.Value { return slog.StringValue(e.String()) }
@@ -186,7 +188,11 @@ func (c *checker) signature() *symbolon.Error {
 func (c *checker) content() *symbolon.Error {
 	const want = "jti, htm, htu and iat of the right types"
 	if err := c.claims.read(c.token.Payload); err != nil {
-		return c.fail("proof claims", want, err.Error(), errClaims.WithCause(err))
+		refused := errClaims
+		if errors.Is(err, errNotTime) {
+			refused = errIssuedAt
+		}
+		return c.fail("proof claims", want, err.Error(), refused.WithCause(err))
 	}
 	if err := c.claims.complete(); err != nil {
 		return c.fail("proof claims", want, "no "+err.missing, err.refused)

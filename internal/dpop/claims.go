@@ -3,8 +3,6 @@ package dpop
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -86,23 +84,11 @@ func text(value []byte) (string, error) {
 	return s, nil
 }
 
-// maxTime is the end of the year 9999. Beyond it, and before 1970, a NumericDate is a mistake
-// or an attack on somebody's arithmetic.
-const maxTime = 253402300799
-
 // numericDate reads a NumericDate, which may have a fraction (RFC 7519 §2).
 func numericDate(value []byte) (time.Time, error) {
-	if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-		if n < 0 || n > maxTime {
-			return time.Time{}, errNotTime
-		}
-		return time.Unix(n, 0), nil
-	}
-	f, err := strconv.ParseFloat(string(value), 64)
-	// ParseFloat also reads "Inf" and "NaN", which are no JSON; no comparison lets NaN through.
-	if err != nil || !(0 <= f && f <= maxTime) {
+	at, ok := jose.NumericDate(value)
+	if !ok {
 		return time.Time{}, errNotTime
 	}
-	whole, fraction := math.Modf(f)
-	return time.Unix(int64(whole), int64(fraction*1e9)), nil
+	return at, nil
 }

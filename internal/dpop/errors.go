@@ -31,7 +31,7 @@ var (
 	errID          = refused("the DPoP proof needs a jti: a unique string of at most 256 bytes")
 	errMethod      = refused("the htm of the DPoP proof is not the method of this request")
 	errURL         = refused("the htu of the DPoP proof is not the URL of this request")
-	errIssuedAt    = refused("the DPoP proof needs an iat in seconds since 1970")
+	errIssuedAt    = refused("the DPoP proof needs an iat in seconds since 1970; exp and nbf, if there, are such numbers too")
 	errOld         = refused("the iat of the DPoP proof is too long ago: make a new proof for each request, and compare the clocks")
 	errAhead       = refused("the iat of the DPoP proof is in the future: compare the clocks")
 	errExpired     = refused("the exp of the DPoP proof has passed: make a new proof for each request")

@@ -119,14 +119,10 @@ func (m *Memory) replayed(entries []Entry, now uint32) bool {
 func (m *Memory) insert(e *Entry, number, now uint32) {
 	t := m.table(&e.Key)
 	t.expire(m.seed, sweepSlots, now, m.quota.give)
-	if t.used > 0 {
-		// Its predecessor of the same key may have expired and be there still.
-		if i := t.find(m.seed, &e.Key); t.slots[i].expires != 0 {
-			m.quota.give(t.slots[i].owner)
-			t.remove(m.seed, i)
-		}
+	// Its predecessor of the same key may have expired and be there still.
+	if old := t.put(m.seed, slot{key: e.Key, expires: lastSecond(e.Expires), owner: number}); old.expires != 0 {
+		m.quota.give(old.owner)
 	}
-	t.put(m.seed, slot{key: e.Key, expires: lastSecond(e.Expires), owner: number})
 }
 
 // Load takes entries that were claimed in an earlier life, as from a journal, without asking

@@ -128,8 +128,8 @@ func (n *Nonces) String() string {
 	return fmt.Sprintf("dpop.Nonces(%d keys)", len(n.keys))
 }
 
-// GoString is String: %#v must not print the keys.
-func (n *Nonces) GoString() string { return n.String() }
+// Format is String under every verb: none may print the keys.
+func (n *Nonces) Format(f fmt.State, _ rune) { io.WriteString(f, n.String()) }
 
 // LogValue is String for slog.
 func (n *Nonces) LogValue() slog.Value { return slog.StringValue(n.String()) }

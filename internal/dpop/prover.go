@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strconv"
 	"time"
@@ -50,8 +51,8 @@ type ProofRequest struct {
 // String tells the request without nonce and token.
 func (r ProofRequest) String() string { return "dpop.ProofRequest(" + r.Method + ")" }
 
-// GoString is String: %#v must not print a token either.
-func (r ProofRequest) GoString() string { return r.String() }
+// Format is String under every verb.
+func (r ProofRequest) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
 // LogValue is String for slog.
 func (r ProofRequest) LogValue() slog.Value { return slog.StringValue(r.String()) }
@@ -145,8 +146,8 @@ func (p *Prover) String() string {
 	return "dpop.Prover(" + string(p.Algorithm()) + " " + p.thumbprint + ")"
 }
 
-// GoString is String: %#v must not print the private key.
-func (p *Prover) GoString() string { return p.String() }
+// Format is String under every verb: none may print the private key.
+func (p *Prover) Format(f fmt.State, _ rune) { io.WriteString(f, p.String()) }
 
 // LogValue is String for slog.
 func (p *Prover) LogValue() slog.Value { return slog.StringValue(p.String()) }

@@ -60,15 +60,19 @@ func (t *table) live(seed maphash.Seed, key *[32]byte, now uint32) bool {
 	return t.slots[t.find(seed, key)].expires >= max(now, 1)
 }
 
-// put adds s, whose key is not there.
-func (t *table) put(seed maphash.Seed, s slot) {
-	// At most 7/8 full; a quarter more each time, since a whole table is copied at once and
-	// memory that is not used yet counts too.
-	if (t.used+1)*8 > len(t.slots)*7 {
+// put writes s and returns the slot that it replaces, a free one where its key is new.
+func (t *table) put(seed maphash.Seed, s slot) (old slot) {
+	// At most 3/4 full, so that few slots are probed; a quarter more each time, since a whole
+	// table is copied at once and memory that is not used yet counts too.
+	if (t.used+1)*4 > len(t.slots)*3 {
 		t.resize(seed, max(smallest, len(t.slots)+len(t.slots)/4))
 	}
-	t.slots[t.find(seed, &s.key)] = s
-	t.used++
+	i := t.find(seed, &s.key)
+	old, t.slots[i] = t.slots[i], s
+	if old.expires == 0 {
+		t.used++
+	}
+	return old
 }
 
 // resize gives the table size slots.
