@@ -17,13 +17,13 @@ import (
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
 	"github.com/symbolon/symbolon/internal/node"
-	"github.com/symbolon/symbolon/internal/registry"
 )
 
 func newAuditCmd(a *app) *cobra.Command {
 	return group("audit", "Evidence: follow, search, verify",
 		`Each request at the OAuth endpoints leaves one record in the server's data
-directory, each change of an object one in its store. Both are chained by hashes.`,
+directory, each change of an object one in its store. Both are chained by hashes.
+Some refusals are copied to the store too, for explain on every server.`,
 		"  symbolon audit tail\n  symbolon audit search --client billing --outcome refused --since 1h\n  symbolon audit verify",
 		tailCmd(a), searchCmd(a), verifyCmd(a))
 }
@@ -174,10 +174,7 @@ func (a *app) searchQuery(cmd *cobra.Command, changes bool) (url.Values, error) 
 	}
 	for _, flag := range []string{"since", "until"} {
 		text, _ := cmd.Flags().GetString(flag)
-		at, err := a.parseWhen(flag, text, func(text string) (time.Duration, error) {
-			d, err := registry.ParseDuration(text)
-			return -d.Std(), err // from now back
-		})
+		at, err := a.parseWhen(flag, text, ago)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,10 @@ func TestNoSecretLeavesATrace(t *testing.T) {
 	if !bytes.Contains(traces["0000000001.jsonl"], []byte("billing")) || !bytes.Contains(traces["the log"], []byte("token")) {
 		t.Fatal("the spool or the log is empty: nothing was looked at")
 	}
-	canaries := map[string]string{"the client's secret": v.secret, "a wrong secret": wrong}
+	if !bytes.Contains(traces["0000000001.jsonl"], []byte(`"client":"sym_[redacted]"`)) || !bytes.Contains(traces["symbolon.db"], []byte(`"client":"sym_[redacted]"`)) {
+		t.Error("no record tells that a secret was sent as a client_id")
+	}
+	canaries := map[string]string{"the client's secret": v.secret, "half of the client's secret": v.secret[:25], "a wrong secret": wrong}
 	for name, value := range map[string]string{"the client's secret": v.secret, "a wrong secret": wrong} {
 		canaries[name+" in Basic"] = strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("billing:" + value))[:40], "=")
 	}
@@ -116,6 +119,17 @@ func sendSecrets(t *testing.T, v *victim, wrong string) sent {
 		out.tokens = append(out.tokens, token)
 	}
 	const grant = "grant_type=client_credentials"
+	// The secret where another text belongs, which the record tells: first, for few
+	// refusals of one address are copied to the database.
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("billing:"+v.secret))
+	swapped := "Basic " + base64.StdEncoding.EncodeToString([]byte(v.secret+":billing"))
+	send(endpoint, swapped, grant)
+	send(endpoint, "", grant+"&client_id="+v.secret+"&client_secret="+wrong)
+	send(endpoint, "", grant+"&client_id="+v.secret+"x&scope="+v.secret)
+	for _, member := range []string{"scope", "resource", "audience"} {
+		send(endpoint, basic, grant+"&"+member+"="+v.secret)
+		send(endpoint, basic, grant+"&"+member+"="+strings.Repeat("x", 170)+v.secret)
+	}
 	for _, secret := range []string{v.secret, wrong} {
 		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("billing:"+secret))
 		send(endpoint, basic, grant)

@@ -48,7 +48,7 @@ a whole here; grant and ungrant change it one by one.`,
 			"enable lets a client authenticate again. Tokens from before it was disabled stay\ndenied; it gets new ones."),
 		stateCmd(k, "disable", "Stop a client",
 			"disable stops a client: it gets no more tokens. APIs take those that it has until\nthey expire. No declarative file enables it again."),
-		grantCmd(k), ungrantCmd(k), newSecretCmd(k))
+		grantCmd(k), ungrantCmd(k), newSecretCmd(k), usageCmd(k))
 }
 
 func clientFlags(cmd *cobra.Command, m *members) {

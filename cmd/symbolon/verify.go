@@ -19,10 +19,19 @@ func verifyCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that no record was altered, deleted or cut off",
-		Long: `verify reads all records of requests and of changes and follows their chains of
-hashes. It names the first and every further record that was altered, deleted,
-reordered or cut off, and then ends with exit code 1. Without a running server it
-reads the data directory; --store names the database where that is not there.`,
+		Long: `verify reads the records of requests in this server's data directory and the
+records of changes in its store, and follows both chains of hashes. It names the
+records of requests that were altered, deleted, reordered or cut off, and the
+first such record of changes, and then ends with exit code 1. The store vouches
+for the ends of the records of requests: its hashes of closed files, and of the
+last record that it was told of, some seconds ago.
+
+Not verified are the copies of refusals in the store: what they copy is verified
+on the server that wrote it, where its data directory is. Nor is found what
+somebody forged who could write both the directory and the store.
+
+Without a running server it reads the data directory; --store names the database
+where that is not there.`,
 		Example: "  symbolon audit verify\n  symbolon audit verify --data-dir /var/lib/symbolon --json",
 		Args:    exactArgs(),
 	}
@@ -81,12 +90,15 @@ func printVerification(w io.Writer, v admin.Verification) {
 		}
 	}
 	if v.Anchors {
-		field(w, "changes", fmt.Sprintf("%d records", v.Changes))
+		field(w, "changes", fmt.Sprintf("%d records in the store's chain", v.Changes))
+		field(w, "not verified", "copies of refusals in the store; the servers that wrote them verify the originals")
+	} else {
+		field(w, "not verified", "changes, and whether the end of the requests was cut off: the store was not there")
 	}
 	if v.Damage != "" {
 		field(w, "damaged", v.Damage)
 	}
 	if v.OK {
-		field(w, "verdict", "everything is as it was written")
+		field(w, "verdict", "everything that was verified is as it was written")
 	}
 }

@@ -2,10 +2,8 @@ package admin
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -108,13 +106,15 @@ func (a *Admin) Requests(ctx context.Context, actor Actor, q audit.Query) ([]*au
 type Verification struct {
 	OK      bool          `json:"ok"`
 	Spool   *audit.Report `json:"spool,omitempty" doc:"The records of requests on this node"`
-	Changes int64         `json:"changes" doc:"Good records of changes in the store"`
-	Damage  string        `json:"damage,omitempty" doc:"What is wrong with the records in the store"`
-	Anchors bool          `json:"anchors" doc:"Whether the store was there to tell a tail that was cut off"`
+	Changes int64         `json:"changes" doc:"Good records of the store's own chain: changes, and peers that were turned away"`
+	Damage  string        `json:"damage,omitempty" doc:"What is wrong with the store's own chain"`
+	Anchors bool          `json:"anchors" doc:"Whether the store was there to tell an end of the records of requests that was cut off or written anew"`
 }
 
-// Verify reads all evidence and names what was altered, deleted, reordered or
-// cut off.
+// Verify reads this node's records of requests and the store's own chain, and names
+// what was altered, deleted, reordered or cut off. It does not look at the copies
+// of refusals in the store: what they copy is in the spool of the node that wrote
+// it, and is verified there.
 func (a *Admin) Verify(ctx context.Context, actor Actor) (Verification, error) {
 	if err := actor.May(AuditRead); err != nil {
 		return Verification{}, err
@@ -149,7 +149,7 @@ func verify(ctx context.Context, s *store.Store, spoolDir, node string) (v Verif
 		} else if err != nil {
 			return v, fromStore(err)
 		}
-		if anchors, err = anchorsOf(ctx, s, node); err != nil {
+		if anchors, err = audit.LoadAnchors(ctx, s, node); err != nil {
 			return v, fromStore(err)
 		}
 	}
@@ -163,26 +163,6 @@ func verify(ctx context.Context, s *store.Store, spoolDir, node string) (v Verif
 	return v, nil
 }
 
-func anchorsOf(ctx context.Context, s *store.Store, node string) (audit.Anchors, error) {
-	var out audit.Anchors
-	var err error
-	if out.Flushed, err = s.SpoolPosition(ctx, node); err != nil {
-		return out, err
-	}
-	const page = 1000
-	for after := int64(0); ; {
-		part, err := s.Segments(ctx, node, after, page)
-		if err != nil {
-			return out, err
-		}
-		out.Segments = append(out.Segments, part...)
-		if len(part) < page {
-			return out, nil
-		}
-		after = part[len(part)-1].Number
-	}
-}
-
 // peerRefused is the action of a peer that was turned away.
 const peerRefused = "admin.refused"
 
@@ -193,9 +173,7 @@ func (a *Admin) RecordRefusedPeer(ctx context.Context, actor, reason, requestID 
 	if err != nil {
 		return err
 	}
-	now := a.now()
 	return a.Store.AppendRecords(ctx, []store.Record{{
-		ID: fmt.Sprintf("%020d-%s", now.UnixMicro(), rand.Text()), Time: now.UnixMicro(), Node: a.Node, Class: store.ClassRefusal,
-		Actor: actor, Action: peerRefused, RequestID: requestID, Doc: doc,
+		Node: a.Node, Class: store.ClassRefusal, Actor: actor, Action: peerRefused, RequestID: requestID, Doc: doc,
 	}})
 }

@@ -24,7 +24,8 @@ type Explanation struct {
 
 // Explain tells what became of a request: which checks were made, in their
 // order, with what was expected and what was there. A refusal on another node
-// is found once that node has handed it to the store.
+// is found once that node has copied it to the store, which it does with some of
+// each client and network.
 func (a *Admin) Explain(ctx context.Context, actor Actor, requestID string) (Explanation, error) {
 	out := Explanation{RequestID: requestID}
 	if err := actor.May(AuditRead); err != nil {
@@ -50,7 +51,7 @@ func (a *Admin) Explain(ctx context.Context, actor Actor, requestID string) (Exp
 	}
 	if out.Record == nil && len(out.Changes) == 0 {
 		return out, &Error{Code: NotFound, Message: "nothing is recorded under this request id",
-			Fix: "ask the node that answered; tokens' records stay on the node that issued them, for as long as audit.keep says"}
+			Fix: "ask the node that answered: the records of tokens, and of many refusals, are there alone, for as long as audit.keep says"}
 	}
 	out.Words = out.words()
 	return out, nil

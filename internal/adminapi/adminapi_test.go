@@ -203,6 +203,11 @@ func TestOtherRoutes(t *testing.T) {
 	}
 	var requests []any
 	w.good(200, "GET", "/admin/v1/audit/requests?since=2026-01-01T00:00:00Z", "", &requests)
+	var usage admin.Usage
+	w.good(200, "GET", "/admin/v1/clients/billing/usage?from=2026-01-01T00:00:00Z&to=2026-01-03T00:00:00Z&by=hour", "", &usage)
+	if usage.By != admin.ByHour || usage.To.Sub(usage.From) != 48*time.Hour || usage.Rows == nil {
+		t.Errorf("usage %+v", usage)
+	}
 	if len(requests) != 0 {
 		t.Errorf("requests %+v", requests)
 	}

@@ -130,6 +130,17 @@ func (h *handler) verify(ctx context.Context, _ *struct{}) (*shown[admin.Verific
 	return shownAs(h.Admin.Verify(ctx, actorOf(ctx)))
 }
 
+type usageQuery struct {
+	ID   string    `path:"id"`
+	From time.Time `query:"from"`
+	To   time.Time `query:"to"`
+	By   string    `query:"by" doc:"hour, day or total"`
+}
+
+func (h *handler) clientUsage(ctx context.Context, in *usageQuery) (*shown[admin.Usage], error) {
+	return shownAs(h.Admin.Usage(ctx, actorOf(ctx), admin.UsageQuery{Client: in.ID, From: in.From, To: in.To, By: in.By}))
+}
+
 type explainTarget struct {
 	Request string `path:"request"`
 }

@@ -43,6 +43,7 @@ func (h *handler) makeRoutes() *http.ServeMux {
 	post(h, api, "/clients/{id}/disable", http.StatusOK, h.disableClient)
 	put(h, api, "/clients/{id}/access/{api}", h.grant)
 	del(h, api, "/clients/{id}/access/{api}", h.ungrant)
+	get(h, api, "/clients/{id}/usage", h.clientUsage)
 	get(h, api, "/clients/{id}/secrets", h.listSecrets)
 	post(h, api, "/clients/{id}/secrets", http.StatusCreated, h.addSecret)
 	del(h, api, "/clients/{id}/secrets/{secret}", h.removeSecret)
