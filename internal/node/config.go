@@ -77,7 +77,10 @@ type Audit struct {
 	// OnFull is what happens when the spool's reserve is used up: "refuse"
 	// (default) answers 503, "issue" goes on without evidence.
 	OnFull string `yaml:"on_full"`
-	// Keep is how long segments stay after they were flushed; default 90d.
+	// Keep is how long segments stay after they were flushed, and usage and copies
+	// of refusals in the store; default 90d. Changes' records stay for good. A flood
+	// of refused requests adds at most 2 GB a day to a node's spool and 0.3 GB to the
+	// store (docs/decisions/0005).
 	Keep registry.Duration `yaml:"keep"`
 	// SegmentBytes is the size of a segment; default 16 MiB.
 	SegmentBytes int64 `yaml:"segment_bytes"`
