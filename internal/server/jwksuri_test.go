@@ -335,3 +335,21 @@ func TestPlacesOfFetches(t *testing.T) {
 		t.Errorf("%d fetches at once of URIs that failed, want 2", n)
 	}
 }
+
+// TestTheZeroKeySourceConfig asks the public Internet alone, and trusts whom the
+// system trusts.
+func TestTheZeroKeySourceConfig(t *testing.T) {
+	h := newKeyHost(t, keyNamed(t, "k1"))
+	s := NewKeySource(KeySourceConfig{})
+	defer s.Close()
+	keys, err := s.Keys(t.Context(), h.URL, "k1", jose.ES256)
+	if keys != nil || err == nil || !strings.Contains(err.Error(), "is at 127.0.0.1, which is not on the public Internet") {
+		t.Error(keys, err)
+	}
+	other := NewKeySource(KeySourceConfig{Allow: loopback})
+	defer other.Close()
+	if keys, err := other.Keys(t.Context(), h.URL, "k1", jose.ES256); keys != nil || !errors.Is(err, errKeyCA) {
+		t.Error(keys, err)
+	}
+	h.asked(t, 0)
+}

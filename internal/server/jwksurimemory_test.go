@@ -90,3 +90,20 @@ func TestOctetsOfKeySets(t *testing.T) {
 		}
 	}
 }
+
+// TestOctetsAreGivenBack: a set that replaces another takes its room.
+func TestOctetsAreGivenBack(t *testing.T) {
+	h, w := newKeyHost(t), newKeyWorld(t, nil)
+	for n := range 5 {
+		var keys []*jose.Key
+		for i := range 5 - n {
+			keys = append(keys, keyNamed(t, fmt.Sprint("k", n, i)))
+		}
+		h.publish(keys...)
+		w.gives(t, h.URL, fmt.Sprint("k", n, 0), fmt.Sprint("k", n, 0))
+		if want := w.memory.entries[h.URL].Value.(*keyEntry).set.octets; w.memory.octets != want {
+			t.Errorf("%d octets after %d sets, want %d", w.memory.octets, n+1, want)
+		}
+		w.advance(10 * time.Second)
+	}
+}
