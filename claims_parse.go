@@ -158,6 +158,10 @@ func claimConfirmation(value string) (*Confirmation, error) {
 	}
 	cnf := new(Confirmation)
 	for name, value := range members {
+		// Also null: what names no key must not read as no binding.
+		if value == "" {
+			return nil, errors.New("want a confirmation method that names a key")
+		}
 		switch name {
 		case "jkt":
 			cnf.JKT = value

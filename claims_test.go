@@ -108,7 +108,8 @@ func TestParseClaimsRefuses(t *testing.T) {
 		"nbf minimum": `{"nbf":-9223372036854775808}`, "iat array": `{"iat":[1]}`,
 		"scope array": `{"scope":["a"]}`, "gen fraction": `{"gen":1.5}`, "gen negative": `{"gen":-1}`, "gen exponent": `{"gen":1e3}`,
 		"cnf empty": `{"cnf":{}}`, "cnf string": `{"cnf":"x"}`, "cnf unknown": `{"cnf":{"kid":"a"}}`, "cnf other case": `{"cnf":{"JKT":"a"}}`,
-		"cnf null": `{"cnf":null}`,
+		"cnf null": `{"cnf":null}`, "cnf jkt empty": `{"cnf":{"jkt":""}}`, "cnf jkt null": `{"cnf":{"jkt":null}}`,
+		"cnf certificate empty": `{"cnf":{"jkt":"t","x5t#S256":""}}`,
 	} {
 		if c, err := symbolon.ParseClaims([]byte(payload)); err == nil {
 			t.Errorf("%s: %s was read as %+v", name, payload, c)
