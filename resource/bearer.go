@@ -7,36 +7,53 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// bearer takes the token out of the request (RFC 6750 §2).
-func bearer(r Request) (string, *refusal) {
+// credentials are what a request presents.
+type credentials struct {
+	scheme string // symbolon.TokenTypeBearer or TokenTypeDPoP
+	token  string
+}
+
+// credentialsOf takes the token out of the request (RFC 6750 §2, RFC 9449 §7.1).
+func credentialsOf(r *Request) (credentials, *refusal) {
 	// RFC 6750 §2.3, RFC 9700 §4.3.2: a token in a URL is in logs and
 	// histories. It is refused in words, also beside a good header, because
 	// RFC 6750 §2 allows one way per request.
 	if r.URL != nil && r.URL.RawQuery != "" && queryNames(r.URL.RawQuery, "access_token") {
-		return "", &refusal{err: errInQuery}
+		return credentials{}, &refusal{err: errInQuery}
 	}
 	switch len(r.Authorization) {
 	case 0:
-		return "", &refusal{err: errNoToken, bare: true}
+		return credentials{}, &refusal{err: errNoToken, bare: true}
 	case 1:
 	default:
-		return "", &refusal{err: errTwoTokens}
+		return credentials{}, &refusal{err: errTwoTokens}
 	}
-	// RFC 9110 §11.1: the scheme's name is case-insensitive. CVE-2026-47673:
-	// a token under another scheme is not one.
-	scheme, token, found := strings.Cut(r.Authorization[0], " ")
-	if !strings.EqualFold(scheme, symbolon.TokenTypeBearer) {
-		return "", &refusal{err: errNoToken, bare: true}
+	name, token, found := strings.Cut(r.Authorization[0], " ")
+	scheme := schemeOf(name)
+	if scheme == "" {
+		return credentials{}, &refusal{err: errNoToken, bare: true}
 	}
 	token = strings.Trim(token, " \t")
 	if !found || token == "" {
-		return "", &refusal{err: errEmptyToken}
+		return credentials{}, &refusal{err: errEmptyToken, scheme: scheme}
 	}
 	// A list is what a proxy makes of two headers.
 	if strings.ContainsAny(token, " ,\t") {
-		return "", &refusal{err: errTwoTokens}
+		return credentials{}, &refusal{err: errTwoTokens}
 	}
-	return token, nil
+	return credentials{scheme, token}, nil
+}
+
+// schemeOf knows the schemes of tokens, empty for others (CVE-2026-47673: a token
+// under another scheme is not one). RFC 9110 §11.1: their case does not matter.
+func schemeOf(name string) string {
+	switch {
+	case strings.EqualFold(name, symbolon.TokenTypeBearer):
+		return symbolon.TokenTypeBearer
+	case strings.EqualFold(name, symbolon.TokenTypeDPoP):
+		return symbolon.TokenTypeDPoP
+	}
+	return ""
 }
 
 // queryNames reports whether the query has a parameter of this name, however

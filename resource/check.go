@@ -9,23 +9,34 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/dpop"
 )
 
 // Request is what Check needs of a request.
 type Request struct {
-	Method        string   // not read by this version, which takes no tokens that are bound to a key
-	URL           *url.URL // of which the query is read
+	Method        string   // as it was sent: a DPoP proof names it
+	URL           *url.URL // as it was sent; its query and path are read, its host is not
 	Authorization []string // every value of the Authorization header
+	DPoP          []string // every value of the DPoP header (RFC 9449 §4.1)
 
-	// Certificate is the client's, verified to be in use on the connection. It
-	// is not read by this version either.
+	// Certificate is what the caller presented on this very connection; nil when
+	// it presented none. TLS must have seen that the caller has its key, as every
+	// handshake does. Take it from nothing that the caller could write, such as a
+	// header (CVE-2024-10039).
 	Certificate *x509.Certificate
+
+	target string // the path before any middleware changed it; empty: that of URL
 }
 
 // Require gives a middleware that lets a request through only with a valid
 // access token that carries all of the scopes, and answers others with the
-// challenge of RFC 6750 §3. Without scopes any token for the API will do. It
-// panics on what is not one scope: Require("a b") must be Require("a", "b").
+// challenges of RFC 6750 §3 and RFC 9449 §7.1. Without scopes any token for the
+// API will do. It panics on what is not one scope: Require("a b") must be
+// Require("a", "b").
+//
+// A token that is bound to a key is taken only from who has it: with a DPoP
+// proof for this request, or on a TLS connection with its certificate. For the
+// latter the server must ask for certificates (tls.RequestClientCert at least).
 //
 // It reads the Authorization header alone (RFC 6750 §2.1): the body belongs to
 // the handler, so a token in it is not seen.
@@ -41,18 +52,23 @@ func (a *API) Require(scopes ...string) func(http.Handler) http.Handler {
 			panic("resource: Require: the handler is nil")
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			caller, err := a.Check(r.Context(), requestOf(r), scopes...)
-			if err != nil {
-				a.WriteError(w, err)
+			q := requestOf(r)
+			caller, proof, refused := a.check(r.Context(), &q, scopes, nil)
+			if refused != nil {
+				a.WriteError(w, refused)
 				return
 			}
+			a.renew(w.Header(), proof)
 			next.ServeHTTP(w, r.WithContext(withCaller(r.Context(), caller)))
 		})
 	}
 }
 
 func requestOf(r *http.Request) Request {
-	q := Request{Method: r.Method, URL: r.URL, Authorization: r.Header["Authorization"]}
+	q := Request{
+		Method: r.Method, URL: r.URL, target: target(r.RequestURI),
+		Authorization: r.Header["Authorization"], DPoP: r.Header[symbolon.HeaderDPoP],
+	}
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		q.Certificate = r.TLS.PeerCertificates[0]
 	}
@@ -62,7 +78,7 @@ func requestOf(r *http.Request) Request {
 // Check judges a request as Require does. Its errors are *symbolon.Error, and
 // for WriteError, which knows more about them.
 func (a *API) Check(ctx context.Context, r Request, scopes ...string) (*Caller, error) {
-	caller, refused := a.check(ctx, r, scopes, nil)
+	caller, _, refused := a.check(ctx, &r, scopes, nil)
 	if refused != nil {
 		return nil, refused
 	}
@@ -70,47 +86,42 @@ func (a *API) Check(ctx context.Context, r Request, scopes ...string) (*Caller, 
 }
 
 // Explain is Check with the steps that were taken: all that passed, and the
-// one that did not.
+// one that did not. A proof is used up by it as by Check.
 func (a *API) Explain(ctx context.Context, r Request, scopes ...string) (*Caller, []symbolon.Check, error) {
 	var t symbolon.Trace
-	caller, refused := a.check(ctx, r, scopes, &t)
+	caller, _, refused := a.check(ctx, &r, scopes, &t)
 	if refused != nil {
 		return nil, t.Checks, refused
 	}
 	return caller, t.Checks, nil
 }
 
-func (a *API) check(ctx context.Context, r Request, scopes []string, t *symbolon.Trace) (*Caller, *refusal) {
-	token, err := bearer(r)
-	if err != nil {
-		t.Fail("request", "RFC 6750 §2.1", "one access token in the Authorization header", "", err.err.Description)
-		err.scopes = scopes
-		return nil, err
+// check walks the steps; proof is nil unless the token is bound to a DPoP key.
+func (a *API) check(ctx context.Context, r *Request, scopes []string, t *symbolon.Trace) (*Caller, *dpop.Proof, *refusal) {
+	const clause, want = "RFC 6750 §2.1, RFC 9449 §7.1", "one access token in the Authorization header"
+	c, refused := credentialsOf(r)
+	if refused != nil {
+		t.Fail("request", clause, want, "", refused.err.Description)
+		refused.scopes = scopes
+		return nil, nil, refused
 	}
-	t.OK("request", "RFC 6750 §2.1", "one access token in the Authorization header", "")
-	v, failed := a.verified(ctx, token, t)
-	if failed != nil {
-		return nil, &refusal{err: failed, scopes: scopes}
+	t.OK("request", clause, want, "")
+	v, failed := a.verified(ctx, c.token, t)
+	var proof *dpop.Proof
+	if failed == nil {
+		// Whatever is remembered of a token, these are asked for each request.
+		proof, failed = a.bound(r, c, v, t)
 	}
-	// Whatever is remembered of a token, these are asked for each request.
-	if failed = v.bound(t); failed == nil {
+	if failed == nil {
 		failed = v.covers(scopes, t)
 	}
+	if failed == nil {
+		failed = a.consume(ctx, proof, v.caller.ClientID, t)
+	}
 	if failed != nil {
-		return nil, &refusal{err: failed, scopes: scopes}
+		return nil, nil, &refusal{err: failed, scopes: scopes, scheme: c.scheme}
 	}
-	return v.caller, nil
-}
-
-// bound: RFC 9449 §7.1, RFC 8705 §3: who cannot check to which key a token is
-// bound must not take it from just anybody.
-func (v *verified) bound(t *symbolon.Trace) *symbolon.Error {
-	if v.caller.Claims.Confirmation != nil {
-		t.Fail("binding", "RFC 9449 §7.1, RFC 8705 §3", "no cnf", "cnf", "ask for the token without a proof key or client certificate")
-		return errBound
-	}
-	t.OK("binding", "RFC 9449 §7.1, RFC 8705 §3", "no cnf", "")
-	return nil
+	return v.caller, proof, nil
 }
 
 func (v *verified) covers(scopes []string, t *symbolon.Trace) *symbolon.Error {

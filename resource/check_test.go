@@ -69,7 +69,6 @@ func TestChallenges(t *testing.T) {
 		"no token":                     {"/", nil, 401, ""},
 		"another scheme":               {"/", []string{"Basic " + good}, 401, ""},
 		"no scheme":                    {"/", []string{good}, 401, ""},
-		"DPoP scheme":                  {"/", []string{"DPoP " + good}, 401, ""},
 		"scheme as prefix":             {"/", []string{"BearerX " + good}, 401, ""},
 		"empty header":                 {"/", []string{""}, 401, ""},
 		"scheme alone":                 {"/", []string{"Bearer"}, 400, "invalid_request"},
@@ -225,7 +224,8 @@ func TestWriteErrorOfOthers(t *testing.T) {
 
 // TestDescriptions: RFC 6750 §3 gives their character set.
 func TestDescriptions(t *testing.T) {
-	for _, e := range []*symbolon.Error{errNoToken, errInQuery, errTwoTokens, errEmptyToken, errMalformed, errType, errIssuer, errAudience, errKey, errSignature, errExpired, errNotYet, errClaims, errBound, errScope, errNoKeys} {
+	for _, e := range []*symbolon.Error{errNoToken, errInQuery, errTwoTokens, errEmptyToken, errMalformed, errType, errIssuer, errAudience, errKey, errSignature, errExpired, errNotYet, errClaims, errBound, errScope, errNoKeys,
+		errUnbound, errDowngrade, errNotDPoP, errOtherKey, errNoCertificate, errOtherCertificate, errTarget, errNonce, errReplayed, errTooMany, errNoReplay} {
 		if !quotable(e.Description) || e.Description == "" {
 			t.Errorf("%q", e.Description)
 		}

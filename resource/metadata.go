@@ -37,6 +37,11 @@ func (a *API) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 		AuthorizationServers:   []string{a.cfg.Issuer},
 		ScopesSupported:        a.known(),
 		BearerMethodsSupported: []string{"header"},
+		CertificateBound:       a.cfg.Bound == BoundMTLS,
+		DPoPRequired:           a.cfg.Bound == BoundDPoP,
+	}
+	if a.cfg.takesDPoP(&a.possession) {
+		doc.DPoPSigningAlgs = names(a.possession.algorithms)
 	}
 	body, err := json.Marshal(doc)
 	if err != nil {

@@ -33,7 +33,7 @@ func TestMetadata(t *testing.T) {
 		}
 		w = httptest.NewRecorder()
 		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, at, nil))
-		want := `{"resource":"` + aud + `","authorization_servers":["https://auth.example.com"],"scopes_supported":["a","b","c"],"bearer_methods_supported":["header"]}`
+		want := `{"resource":"` + aud + `","authorization_servers":["https://auth.example.com"],"scopes_supported":["a","b","c"],"bearer_methods_supported":["header"],"dpop_signing_alg_values_supported":["ES256","ES384","PS256","RS256","EdDSA","Ed25519"]}`
 		if w.Code != 200 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("Cache-Control") != "public, max-age=300" {
 			t.Errorf("%s: %d %s", at, w.Code, w.Body)
 		}

@@ -1,5 +1,6 @@
 // Package resource is the half that checks: it protects an API with access
-// tokens (RFC 9068, RFC 6750).
+// tokens (RFC 9068, RFC 6750), which it takes only from who has their key when
+// they are bound to one (RFC 9449, RFC 8705).
 //
 //	orders, err := resource.New(resource.Config{
 //		Issuer: "https://auth.example.com", Audience: "https://orders.example.com",
@@ -27,6 +28,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/client"
+	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
@@ -43,6 +45,12 @@ type Config struct {
 	// Empty: the Audience when that is an http or https URL. Callers are shown
 	// where the API's metadata is (RFC 9728) only when there is one; that they
 	// may believe it, it should be equal to the Audience.
+	//
+	// It is also what the htu of a DPoP proof is compared with, together with the
+	// request's path, which may hold its path or, behind a proxy that takes it
+	// away, not: the Host header says nothing. Without a PublicURL and with an
+	// Audience that is no URL of https (or http on a loopback name), tokens that
+	// are bound to a DPoP key are refused.
 	PublicURL string
 	// Realm stands in challenges (RFC 9110 §11.5); empty: the Audience.
 	Realm string
@@ -58,6 +66,26 @@ type Config struct {
 	// 60 s; zero: 10 s. There is none for exp: an expired token is expired, and
 	// package client gives none out in its last ten seconds.
 	ClockSkew time.Duration
+
+	// Bound says whether tokens must be bound to a key of their client, and how:
+	// BoundOptional (as the empty string), BoundRequired, BoundDPoP or BoundMTLS.
+	// Whatever it says, the keys of a token that is bound are asked for.
+	Bound string
+	// DPoPAlgorithms are those that DPoP proofs may be signed with, as "ES256";
+	// nil: ES256, ES384, PS256, RS256, EdDSA and Ed25519. FAPI 2.0 allows ES256,
+	// PS256 and EdDSA alone.
+	DPoPAlgorithms []string
+	// Replay remembers which DPoP proofs were presented; nil: this API in its own
+	// memory, which knows nothing of other instances and of what was before a
+	// restart: there a stolen proof is good for its last minute.
+	Replay Replay
+	// NonceKey turns on nonces in DPoP proofs (RFC 9449 §9): a proof is then good
+	// for requests of the next minutes only, also one that was made ahead of
+	// time. 32 random octets, the same at all instances; nil: no nonces. To change
+	// it, give all instances the new key among PreviousNonceKeys first, whose
+	// nonces are taken too, then exchange the two.
+	NonceKey          NonceKey
+	PreviousNonceKeys []NonceKey
 
 	// HTTP fetches metadata and keys; nil: a client with the default transport.
 	// Redirects are not followed, whatever it says, and a request may take 10 s.
@@ -88,8 +116,12 @@ type API struct {
 	cache  *tokenCache // nil: none
 	public *url.URL    // nil: callers are not told where the metadata is
 
-	challenge string // the parameters of every challenge
-	metadata  string // the same for resource_metadata; empty: none
+	possession possession
+	nonces     *dpop.Nonces // nil: none
+	proofs     *dpop.Memory // nil: Config.Replay
+
+	challenges []challenge // of the schemes that are taken
+	metadata   string      // the end of every challenge; empty: none
 
 	mu     sync.Mutex
 	scopes map[string]bool // for the metadata
@@ -112,7 +144,9 @@ func New(cfg Config) (*API, error) {
 	}
 	cfg.defaults()
 	a := &API{cfg: cfg, public: public, scopes: make(map[string]bool)}
-	a.challenge = `Bearer realm="` + cfg.Realm + `"`
+	if err := a.readBinding(); err != nil {
+		return nil, err
+	}
 	if public != nil {
 		a.metadata = `, resource_metadata="` + public.Scheme + "://" + public.Host + metadataPath(public) + `"`
 	}
@@ -123,6 +157,21 @@ func New(cfg Config) (*API, error) {
 	}
 	a.keys.init(&a.cfg)
 	return a, nil
+}
+
+// readBinding reads what the configuration says of tokens that are bound to a key.
+func (a *API) readBinding() (err error) {
+	if a.nonces, err = a.cfg.nonces(); err != nil {
+		return err
+	}
+	if a.possession, err = a.cfg.possession(a.public); err != nil {
+		return err
+	}
+	if a.cfg.Replay == nil {
+		a.proofs = dpop.NewMemory(dpop.MemoryConfig{Now: a.cfg.Now})
+	}
+	a.challenges = a.cfg.challengesFor(&a.possession)
+	return nil
 }
 
 // wrong names the field of Config that cannot be used.
@@ -160,6 +209,9 @@ func (cfg *Config) check() (public *url.URL, err error) {
 		return nil, wrong("MaxStale", errors.New("must not be negative"))
 	case cfg.TokenCache < 0:
 		return nil, wrong("TokenCache", errors.New("must not be negative"))
+	}
+	if err := cfg.checkBound(); err != nil {
+		return nil, err
 	}
 	return cfg.publicURL()
 }
