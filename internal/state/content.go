@@ -42,4 +42,11 @@ func (c *content) add(client, id, value string) {
 	c.all.Write(digest[:])
 }
 
+// addPublic adds what is no secret, and may be guessed.
+func (c *content) addPublic(client, id string, text []byte) {
+	digest := sha256.Sum256(text)
+	c.all.Write([]byte(client + "\x00" + id + "\x00"))
+	c.all.Write(digest[:])
+}
+
 func (c *content) sum() string { return "sha256:" + hex.EncodeToString(c.all.Sum(nil)) }

@@ -36,9 +36,10 @@ type issuer struct {
 		Announce registry.Duration `yaml:"announce"`
 	} `yaml:"keys"`
 
-	Dialect   config.Later `yaml:"dialect"`
-	DPoPNonce config.Later `yaml:"dpop_nonce"`
-	Replay    config.Later `yaml:"replay"`
+	DPoPNonce string `yaml:"dpop_nonce"`
+	Replay    string `yaml:"replay"`
+
+	Dialect config.Later `yaml:"dialect"`
 
 	place *config.Value
 }
@@ -51,7 +52,7 @@ func (i *issuer) UnmarshalConfig(v *config.Value) error {
 
 func (i *issuer) object() registry.Issuer {
 	return registry.Issuer{
-		ID: i.ID, URL: i.URL, Profile: i.Profile, Audience: i.Audience,
+		ID: i.ID, URL: i.URL, Profile: i.Profile, Audience: i.Audience, DPoPNonce: i.DPoPNonce, Replay: i.Replay,
 		Token: registry.IssuerToken{Lifetime: i.Token.Lifetime},
 		Keys:  registry.KeySchedule{Rotate: i.Keys.Rotate, Announce: i.Keys.Announce},
 	}
@@ -69,9 +70,8 @@ type api struct {
 		Algorithm string            `yaml:"algorithm"`
 		Typ       string            `yaml:"typ"`
 	} `yaml:"token"`
-	Bound string `yaml:"bound"`
-
-	DPoPNonce config.Later `yaml:"dpop_nonce"`
+	Bound     string `yaml:"bound"`
+	DPoPNonce string `yaml:"dpop_nonce"`
 
 	place *config.Value
 }
@@ -84,7 +84,7 @@ func (a *api) UnmarshalConfig(v *config.Value) error {
 
 func (a *api) object() registry.API {
 	o := registry.API{
-		ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Bound: a.Bound,
+		ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Bound: a.Bound, DPoPNonce: a.DPoPNonce,
 		Token: registry.APIToken{Format: a.Token.Format, Lifetime: a.Token.Lifetime, Algorithm: a.Token.Algorithm, Typ: a.Token.Typ},
 	}
 	if a.Scopes != nil {
@@ -124,10 +124,10 @@ type client struct {
 	DefaultAPI oneOrMore                  `yaml:"default_api"`
 	Claims     map[string]json.RawMessage `yaml:"claims"`
 
-	Keys            config.Later `yaml:"keys"`
-	JWKSURI         config.Later `yaml:"jwks_uri"`
-	Certificates    config.Later `yaml:"certificates"`
-	LegacyAssertion config.Later `yaml:"legacy_assertion"`
+	Keys            []key            `yaml:"keys"`
+	JWKSURI         string           `yaml:"jwks_uri"`
+	Certificates    []certificate    `yaml:"certificates"`
+	LegacyAssertion *legacyAssertion `yaml:"legacy_assertion"`
 
 	place *config.Value
 }
@@ -142,9 +142,16 @@ func (c *client) object() registry.Client {
 	o := registry.Client{
 		ID: c.ID, Name: c.Name, Owner: c.Owner, Labels: c.Labels, State: c.State, Issuers: c.Issuers, Bound: c.Bound,
 		Auth: c.Auth, Access: c.Access, DefaultAPI: registry.OneOrMore(c.DefaultAPI), Claims: c.Claims,
+		JWKSURI: c.JWKSURI, LegacyAssertion: c.LegacyAssertion.object(),
 	}
 	for _, s := range c.Secrets {
 		o.Secrets = append(o.Secrets, registry.Secret{ID: s.ID, Hash: s.Hash, Expires: time.Time(s.Expires)})
+	}
+	for _, k := range c.Keys {
+		o.Keys = append(o.Keys, registry.ClientKey{ID: k.ID, JWK: k.public, Expires: time.Time(k.Expires)})
+	}
+	for i := range c.Certificates {
+		o.Certificates = append(o.Certificates, c.Certificates[i].object())
 	}
 	return o
 }

@@ -85,6 +85,7 @@ func (l *loader) objects(f *file) {
 	}
 	for i := range f.Clients {
 		c := &f.Clients[i]
+		l.keys(c)
 		o := c.object()
 		l.state.Clients = append(l.state.Clients, add(l, c.place, registry.KindClient, o, o.Validate()))
 		l.secrets(c)
@@ -123,22 +124,22 @@ func add[T any](l *loader, place *config.Value, kind string, object T, invalid e
 
 // namedFields are the members that the file names, as admin.Fields wants them:
 // structures member by member, lists and maps as a whole, the members of
-// secrets by their ids.
+// credentials by their ids.
 func namedFields(kind string, place *config.Value) admin.Fields {
 	var fields admin.Fields
 	for _, key := range place.Keys() {
 		v := place.Key(key)
 		switch {
 		case key == "id":
-		case key == "token" || key == "keys" && kind == registry.KindIssuer:
+		case key == "token" && kind != registry.KindClient || key == "keys" && kind == registry.KindIssuer:
 			for _, member := range v.Keys() {
 				fields = append(fields, key+"."+member)
 			}
-		case key == "secrets":
+		case key == "secrets" || key == "keys" || key == "certificates":
 			fields = append(fields, key)
 			for _, entry := range v.Items() {
 				if entry.Key("expires") != nil {
-					fields = append(fields, entryPath(entry)+".expires")
+					fields = append(fields, entryPath(key, entry)+".expires")
 				}
 			}
 		default:
@@ -149,13 +150,13 @@ func namedFields(kind string, place *config.Value) admin.Fields {
 	return fields
 }
 
-// entryPath is "secrets." and the id of a secret.
-func entryPath(entry *config.Value) string {
+// entryPath is the list's name, as "secrets", and the id of a credential in it.
+func entryPath(list string, entry *config.Value) string {
 	var id string
 	if v := entry.Key("id"); v != nil {
 		_ = v.Decode(&id) // it was decoded before
 	}
-	return "secrets." + id
+	return list + "." + id
 }
 
 // concerns reports whether the file alone shows the problem. A secret whose
@@ -169,7 +170,7 @@ func concerns(p registry.Problem, fields admin.Fields, place *config.Value) bool
 	case top == "secrets" && strings.HasSuffix(rest, ".hash"):
 		id := strings.TrimSuffix(rest, ".hash") // or the index of an entry without a proper id
 		for i, entry := range place.Key("secrets").Items() {
-			if (entryPath(entry) == "secrets."+id || strconv.Itoa(i) == id) && entry.Key("hash") == nil {
+			if (entryPath("secrets", entry) == "secrets."+id || strconv.Itoa(i) == id) && entry.Key("hash") == nil {
 				return false
 			}
 		}

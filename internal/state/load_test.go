@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/config"
@@ -20,7 +21,7 @@ import (
 const example = `
 set: main                              # owner of what this file names
 issuers:
-  - {id: default, token: {lifetime: 1h}, profile: standard, keys: {rotate: 90d, announce: 24h}}
+  - {id: default, token: {lifetime: 1h}, profile: standard, dpop_nonce: required, replay: strict, keys: {rotate: 90d, announce: 24h}}   # standard | fapi2; <url>
   - {id: partners}                                                    # <url>/partners, or its own url: (host, port and path count)
   - {id: okta, url: "https://okta.example.com"}
   - {id: okta-default, url: "https://okta.example.com/oauth2/default", audience: "api://default"}
@@ -31,6 +32,7 @@ apis:
     scopes: {orders:read: Read orders, orders:write: {description: Change orders, default: false}}
     token: {format: jwt, lifetime: 10m, algorithm: ES256, typ: at+jwt}
     bound: optional                    # optional | required | dpop | mtls
+    dpop_nonce: off
 clients:
   - id: billing                        # [A-Za-z0-9._~-]{1,128}; other ids [a-z0-9][a-z0-9-]{0,62}
     name: Nightly billing
@@ -40,7 +42,11 @@ clients:
     issuers: [default]
     bound: optional
     secrets: [{id: s1, value_from: {env: BILLING_SECRET}, expires: 2027-01-01}]   # or {file: …}, or hash: "sha256:…"; never plain text
-    auth: [client_secret_basic]        # optional, narrows: client_secret_basic, client_secret_post
+    keys: [{id: k1, pem_file: testdata/public.pem}]      # or jwk: {…}; jwks_uri: https://… for the client
+    jwks_uri: https://billing.example.com/jwks
+    certificates: [{id: c1, subject_dn: CN=billing}, {id: c2, pem_file: testdata/billing.crt, expires: 2027-01-01}]   # or san_dns, san_uri, san_ip, san_email; or pem_file (self-signed)
+    auth: [private_key_jwt]            # optional, narrows: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth
+    legacy_assertion: {until: 2027-01-01, audience: [token_endpoint, issuer_array], max_lifetime: 1h}   # dated exception, audited
     access: {orders: [orders:read]}
     default_api: orders                # or a list: one per issuer
     claims: {role: batch}
@@ -61,16 +67,26 @@ func parse(text string) (*admin.ApplyRequest, error) {
 // redacted lets cmp look at secrets.
 var secrets = cmp.Comparer(func(a, b admin.Secret) bool { return a.Reveal() == b.Reveal() })
 
+// plainCredentials lets cmp look at credentials as they are written.
+var plainCredentials = cmpopts.IgnoreUnexported(registry.ClientKey{}, registry.Certificate{})
+
 func TestExample(t *testing.T) {
 	got, err := parse(example)
 	if err != nil {
 		t.Fatal(err)
 	}
 	hour := registry.Duration(time.Hour)
+	public, err1 := os.ReadFile("testdata/public.pem")
+	jwk, err2 := registry.PublicJWK(public)
+	certificate, err3 := os.ReadFile("testdata/billing.crt")
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
 	want := admin.State{
 		Issuers: []admin.Named[registry.Issuer]{
-			{Object: registry.Issuer{ID: "default", Token: registry.IssuerToken{Lifetime: hour}, Profile: "standard", Keys: registry.KeySchedule{Rotate: 90 * 24 * hour, Announce: 24 * hour}},
-				Fields: admin.Fields{"keys.announce", "keys.rotate", "profile", "token.lifetime"}},
+			{Object: registry.Issuer{ID: "default", Token: registry.IssuerToken{Lifetime: hour}, Profile: "standard",
+				DPoPNonce: "required", Replay: "strict", Keys: registry.KeySchedule{Rotate: 90 * 24 * hour, Announce: 24 * hour}},
+				Fields: admin.Fields{"dpop_nonce", "keys.announce", "keys.rotate", "profile", "replay", "token.lifetime"}},
 			{Object: registry.Issuer{ID: "partners"}},
 			{Object: registry.Issuer{ID: "okta", URL: "https://okta.example.com"}, Fields: admin.Fields{"url"}},
 			{Object: registry.Issuer{ID: "okta-default", URL: "https://okta.example.com/oauth2/default", Audience: "api://default"}, Fields: admin.Fields{"audience", "url"}},
@@ -78,15 +94,18 @@ func TestExample(t *testing.T) {
 		APIs: []admin.Named[registry.API]{{
 			Object: registry.API{ID: "orders", Issuer: "default", Identifier: "https://orders.example.com",
 				Scopes: map[string]registry.Scope{"orders:read": {Description: "Read orders"}, "orders:write": {Description: "Change orders"}},
-				Token:  registry.APIToken{Format: "jwt", Lifetime: hour / 6, Algorithm: "ES256", Typ: "at+jwt"}, Bound: "optional"},
-			Fields: admin.Fields{"bound", "identifier", "issuer", "scopes", "token.algorithm", "token.format", "token.lifetime", "token.typ"},
+				Token:  registry.APIToken{Format: "jwt", Lifetime: hour / 6, Algorithm: "ES256", Typ: "at+jwt"}, Bound: "optional", DPoPNonce: "off"},
+			Fields: admin.Fields{"bound", "dpop_nonce", "identifier", "issuer", "scopes", "token.algorithm", "token.format", "token.lifetime", "token.typ"},
 		}},
 		Clients: []admin.Named[registry.Client]{{
 			Object: registry.Client{ID: "billing", Name: "Nightly billing", Owner: "ann", Labels: map[string]string{"team": "finance"}, State: "active",
 				Issuers: []string{"default"}, Bound: "optional", Secrets: []registry.Secret{{ID: "s1", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}},
-				Auth: []string{"client_secret_basic"}, Access: map[string][]string{"orders": {"orders:read"}}, DefaultAPI: registry.OneOrMore{"orders"},
+				Keys: []registry.ClientKey{{ID: "k1", JWK: jwk}}, JWKSURI: "https://billing.example.com/jwks",
+				Certificates:    []registry.Certificate{{ID: "c1", SubjectDN: "CN=billing"}, {ID: "c2", PEM: string(certificate), Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}},
+				LegacyAssertion: &registry.LegacyAssertion{Until: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), Audience: []string{"token_endpoint", "issuer_array"}, MaxLifetime: hour},
+				Auth:            []string{"private_key_jwt"}, Access: map[string][]string{"orders": {"orders:read"}}, DefaultAPI: registry.OneOrMore{"orders"},
 				Claims: map[string]json.RawMessage{"role": json.RawMessage(`"batch"`)}},
-			Fields: admin.Fields{"access", "auth", "bound", "claims", "default_api", "issuers", "labels", "name", "owner", "secrets", "secrets.s1.expires", "state"},
+			Fields: admin.Fields{"access", "auth", "bound", "certificates", "certificates.c2.expires", "claims", "default_api", "issuers", "jwks_uri", "keys", "labels", "legacy_assertion", "name", "owner", "secrets", "secrets.s1.expires", "state"},
 		}},
 		Operators: []admin.Named[registry.Operator]{{
 			Object: registry.Operator{ID: "ann", Name: "Ann Example", Email: "ann@example.com", Role: "admin"},
@@ -94,7 +113,7 @@ func TestExample(t *testing.T) {
 		}},
 		Values: admin.SecretValues{"billing": {"s1": admin.NewSecret(generated)}},
 	}
-	if diff := cmp.Diff(want, got.Objects, secrets); diff != "" {
+	if diff := cmp.Diff(want, got.Objects, secrets, plainCredentials); diff != "" {
 		t.Error(diff)
 	}
 	if got.Set != "main" || got.Prune || got.DryRun || !strings.HasPrefix(got.Content, "sha256:") {
@@ -111,7 +130,7 @@ func TestAFileMayNameLittle(t *testing.T) {
 		APIs:    []admin.Named[registry.API]{{Object: registry.API{ID: "o", Scopes: map[string]registry.Scope{}}, Fields: admin.Fields{"scopes"}}},
 		Clients: []admin.Named[registry.Client]{{Object: registry.Client{ID: "c"}}},
 	}
-	if diff := cmp.Diff(want, got.Objects, secrets); diff != "" || got.Set != "main" {
+	if diff := cmp.Diff(want, got.Objects, secrets, plainCredentials); diff != "" || got.Set != "main" {
 		t.Error(got.Set, diff)
 	}
 }
@@ -164,13 +183,6 @@ func TestKeysOfLaterVersionsAreRefused(t *testing.T) {
 		"resource_servers": {"resource_servers: [{api: orders, client: orders-api}]\n", "1:1"},
 		"operator_tokens":  {"operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]\n", "1:1"},
 		"dialect":          {"issuers:\n  - {id: okta, dialect: okta}\n", "2:16"},
-		"dpop_nonce":       {"issuers:\n  - {id: okta, dpop_nonce: required}\n", "2:16"},
-		"replay":           {"issuers:\n  - {id: okta, replay: strict}\n", "2:16"},
-		"dpop_nonce ":      {"apis:\n  - id: orders\n    dpop_nonce: off\n", "3:5"},
-		"keys":             {"clients:\n  - id: c\n    keys: [{id: k1, pem_file: billing.pub}]\n", "3:5"},
-		"jwks_uri":         {"clients:\n  - id: c\n    jwks_uri: https://c.example/jwks\n", "3:5"},
-		"certificates":     {"clients:\n  - id: c\n    certificates: [{id: c1, subject_dn: CN=billing}]\n", "3:5"},
-		"legacy_assertion": {"clients:\n  - id: c\n    legacy_assertion: {until: 2027-01-01}\n", "3:5"},
 	} {
 		_, err := parse(tt.text)
 		key = strings.TrimSpace(key)
@@ -179,15 +191,7 @@ func TestKeysOfLaterVersionsAreRefused(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ text, place, value string }{
-		{"issuers: [{id: p, profile: fapi2}]\n", "1:28", "fapi2"},
 		{"apis: [{id: p, token: {format: opaque}}]\n", "1:32", "opaque"},
-		{"apis: [{id: p, bound: required}]\n", "1:23", "required"},
-		{"apis: [{id: p, bound: dpop}]\n", "1:23", "dpop"},
-		{"apis: [{id: p, bound: mtls}]\n", "1:23", "mtls"},
-		{"clients: [{id: p, bound: required}]\n", "1:26", "required"},
-		{"clients: [{id: p, auth: [private_key_jwt]}]\n", "1:26", "private_key_jwt"},
-		{"clients: [{id: p, auth: [client_secret_basic, tls_client_auth]}]\n", "1:47", "tls_client_auth"},
-		{"clients: [{id: p, auth: [self_signed_tls_client_auth]}]\n", "1:26", "self_signed_tls_client_auth"},
 	} {
 		_, err := parse(tt.text)
 		if err == nil || !strings.HasPrefix(err.Error(), "state.yaml:"+tt.place+": ") || !strings.Contains(err.Error(), fmt.Sprintf("%q is not implemented in this version", tt.value)) {
@@ -233,6 +237,27 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"schedule that cannot fit", "issuers: [{id: p, keys: {rotate: 10h, announce: 11h}}]\n", `state.yaml:1:34: issuers.p.keys.rotate: shorter than keys.announce`},
 		{"url", "issuers: [{id: p, url: http://p.example}]\n", `state.yaml:1:24: issuers.p.url: plain http`},
 		{"url of the default", "issuers: [{id: default, url: \"https://p.example\"}]\n", `state.yaml:1:30: issuers.default.url: the default issuer's URL is the server's own`},
+		{"key with both", "clients:\n  - id: c\n    keys: [{id: k1, jwk: {kty: EC}, pem_file: x}]\n", `state.yaml:3:12: clients.c.keys.k1: want one of pem_file and jwk; write pem_file`},
+		{"key without either", "clients:\n  - id: c\n    keys: [{id: k1}]\n", `state.yaml:3:12: clients.c.keys.k1: want one of pem_file and jwk`},
+		{"key that is no file", "clients:\n  - id: c\n    keys: [{id: k1, pem_file: nowhere.pub}]\n", `state.yaml:3:31: clients.c.keys.k1.pem_file: nowhere.pub: there is no such file; check the path`},
+		{"key that is a private one", "clients:\n  - id: c\n    keys: [{id: k1, jwk: {kty: OKP, crv: Ed25519, d: nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}}]\n", `state.yaml:3:21: clients.c.keys.k1.jwk: a private key stands where a public key belongs`},
+		{"key that is none", "clients:\n  - id: c\n    keys: [{id: k1, jwk: {kty: EC, crv: P-256}}]\n", `state.yaml:3:21: clients.c.keys.k1.jwk: key is not acceptable: x is missing; give the public half`},
+		{"the id of a secret", "clients:\n  - id: c\n    secrets: [{id: a, value_from: {env: BILLING_SECRET}}]\n    certificates: [{id: a, san_dns: a.example}]\n", `state.yaml:4:25: clients.c.certificates.a.id: two credentials of the client have this id; give`},
+		{"certificate of two forms", "clients:\n  - id: c\n    certificates: [{id: c1, san_dns: a.example, san_ip: 192.0.2.1}]\n", `state.yaml:3:20: clients.c.certificates.c1: more than one of san_dns, san_ip; give one`},
+		{"certificate of no form", "clients:\n  - id: c\n    certificates: [{id: c1}]\n", `state.yaml:3:20: clients.c.certificates.c1: it does not say what the certificate must be; give`},
+		{"name as OpenSSL prints it", "clients:\n  - id: c\n    certificates: [{id: c1, subject_dn: \"C = DE, CN = a\"}]\n", `state.yaml:3:41: clients.c.certificates.c1.subject_dn: not a distinguished name: a part is not TYPE=VALUE without spaces around the =; write it as`},
+		{"certificate that is a key", "clients:\n  - id: c\n    certificates: [{id: c1, pem_file: testdata/public.pem}]\n", `state.yaml:3:20: clients.c.certificates.c1.pem: not a certificate; give`},
+		{"jwks_uri", "clients: [{id: c, jwks_uri: \"http://c.example/jwks\"}]\n", `state.yaml:1:29: clients.c.jwks_uri: not an https URL`},
+		{"jwks_uri inside", "clients: [{id: c, jwks_uri: \"https://10.0.0.1/jwks\"}]\n", `state.yaml:1:29: clients.c.jwks_uri: an address of this machine or of a private network; write`},
+		{"exception without end", "clients: [{id: c, legacy_assertion: {audience: [token_endpoint]}}]\n", `state.yaml:1:19: clients.c.legacy_assertion.until: missing: the exception must end; write a date`},
+		{"exception of another kind", "clients: [{id: c, legacy_assertion: {until: 2027-01-01, audience: [any]}}]\n", `state.yaml:1:68: clients.c.legacy_assertion.audience.0: not a form of audience; write token_endpoint`},
+		{"exception in a word", "clients: [{id: c, legacy_assertion: yes}]\n", `state.yaml:1:37: clients.c.legacy_assertion: want a mapping, got text`},
+		{"exception taken away", "clients: [{id: c, legacy_assertion: none}]\n", ``},
+		{"bound", "clients: [{id: p, bound: always}]\n", `state.yaml:1:26: clients.p.bound: not a known value; write optional, required, dpop or mtls, or remove it`},
+		{"nonce", "issuers: [{id: p, dpop_nonce: on}]\n", `state.yaml:1:31: issuers.p.dpop_nonce: not a known value; write required or off`},
+		{"replay", "issuers: [{id: p, replay: loose}]\n", `state.yaml:1:27: issuers.p.replay: not a known value; write strict or local`},
+		{"profile", "issuers: [{id: p, profile: fapi1}]\n", `state.yaml:1:28: issuers.p.profile: not a known value; write standard or fapi2`},
+		{"auth", "clients: [{id: p, auth: [client_secret_jwt]}]\n", `state.yaml:1:26: clients.p.auth.client_secret_jwt: client_secret_jwt needs symmetric keys`},
 		{"role", "operators: [{id: ann, role: root}]\n", `state.yaml:1:29: operators.ann.role: not a role; write`},
 		{"identifier", "apis: [{id: o, identifier: \"https://o.example/#x\"}]\n", `state.yaml:1:28: apis.o.identifier: not an absolute URI`},
 		{"empty list value", "clients:\n", `state.yaml:1:9: clients: has no value; write one, or remove the key`},
@@ -260,7 +285,7 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 }
 
 func TestSeveralMistakesAreToldAtOnce(t *testing.T) {
-	_, err := parse("clients:\n  - {id: a b, state: on}\n  - {id: c, bound: dpop}\n")
+	_, err := parse("clients:\n  - {id: a b, state: on}\n  - {id: c, bound: always}\n")
 	if err == nil || strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("%v", err)
 	}
@@ -280,13 +305,13 @@ func TestWhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ kind, id, path, want string }{
-		{registry.KindClient, "billing", "access.orders.orders:read", "state.yaml:25:23"},
-		{registry.KindClient, "billing", "secrets.s1.id", "state.yaml:23:20"},
-		{registry.KindClient, "billing", "spent.s0", "state.yaml:16:5"},
-		{registry.KindClient, "billing", "", "state.yaml:16:5"},
+		{registry.KindClient, "billing", "access.orders.orders:read", "state.yaml:30:23"},
+		{registry.KindClient, "billing", "secrets.s1.id", "state.yaml:24:20"},
+		{registry.KindClient, "billing", "spent.s0", "state.yaml:17:5"},
+		{registry.KindClient, "billing", "", "state.yaml:17:5"},
 		{registry.KindAPI, "orders", "scopes.orders:write", "state.yaml:12:40"},
 		{registry.KindIssuer, "okta-default", "audience", "state.yaml:7:82"},
-		{registry.KindOperator, "ann", "role", "state.yaml:28:72"},
+		{registry.KindOperator, "ann", "role", "state.yaml:33:72"},
 		{registry.KindClient, "other", "access", ""},
 		{registry.KindKey, "billing", "", ""},
 	} {
@@ -331,7 +356,7 @@ func TestPlaced(t *testing.T) {
 		{Kind: registry.KindClient, ID: "billing", Path: "access.orders", Message: "there is no API orders", Fix: "create it first"},
 		{Kind: registry.KindClient, ID: "other", Message: "wrong"},
 	}
-	want := "state.yaml:25:14: client \"billing\": access.orders: there is no API orders; create it first\nclient \"other\": wrong"
+	want := "state.yaml:30:14: client \"billing\": access.orders: there is no API orders; create it first\nclient \"other\": wrong"
 	if got := Placed(fmt.Errorf("apply: %w", problems), r); got == nil || got.Error() != want {
 		t.Errorf("got %v\nwant %s", got, want)
 	}

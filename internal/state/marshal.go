@@ -78,6 +78,8 @@ func issuerMap(o *registry.Issuer, b *members) {
 	b.group("token", func(g *members) { g.add("lifetime", o.Token.Lifetime.String()) })
 	b.add("profile", o.Profile)
 	b.add("audience", o.Audience)
+	b.add("dpop_nonce", o.DPoPNonce)
+	b.add("replay", o.Replay)
 	b.group("keys", func(g *members) {
 		g.add("rotate", o.Keys.Rotate.String())
 		g.add("announce", o.Keys.Announce.String())
@@ -97,6 +99,7 @@ func apiMap(o *registry.API, b *members) {
 		g.add("typ", o.Token.Typ)
 	})
 	b.add("bound", o.Bound)
+	b.add("dpop_nonce", o.DPoPNonce)
 }
 
 func scopesMap(scopes map[string]registry.Scope) config.Map {
@@ -121,6 +124,10 @@ func clientMap(o *registry.Client, b *members) {
 	b.add("issuers", o.Issuers)
 	b.add("bound", o.Bound)
 	b.add("secrets", secretMaps(o.Secrets, b.fields))
+	b.add("keys", keyMaps(o.Keys, b.fields))
+	b.add("jwks_uri", o.JWKSURI)
+	b.add("certificates", certificateMaps(o.Certificates, b.fields))
+	b.add("legacy_assertion", legacyMap(o.LegacyAssertion))
 	b.add("auth", o.Auth)
 	b.add("access", sortedMap(o.Access, func(s []string) any { return s }))
 	b.add("default_api", []string(o.DefaultAPI))

@@ -1,8 +1,11 @@
 package state
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -30,6 +34,8 @@ issuers:
   - id: default
     token: {lifetime: 1h}
     profile: standard
+    dpop_nonce: required
+    replay: strict
     keys: {rotate: 90d, announce: 24h}
   - id: partners
   - id: okta
@@ -46,6 +52,7 @@ apis:
       orders:write: Change orders
     token: {format: jwt, lifetime: 10m, algorithm: ES256, typ: at+jwt}
     bound: optional
+    dpop_nonce: off
 clients:
   - id: billing
     name: Nightly billing
@@ -59,7 +66,18 @@ clients:
       - id: s1
         hash: sha256:` + registry.HashGenerated(generated)[7:] + `
         expires: 2027-01-01
-    auth: [client_secret_basic]
+    keys:
+      - id: k1
+        jwk: {crv: P-256, kty: EC, x: ` + jwkMember(t, "x") + `, y: ` + jwkMember(t, "y") + `, use: sig, alg: ES256}
+    jwks_uri: https://billing.example.com/jwks
+    certificates:
+      - id: c1
+        subject_dn: CN=billing
+      - id: c2
+        pem: |
+` + indented(t, "testdata/billing.crt") + `        expires: 2027-01-01
+    legacy_assertion: {until: 2027-01-01, audience: [token_endpoint, issuer_array], max_lifetime: 1h}
+    auth: [private_key_jwt]
     access:
       orders: ['orders:read']
     default_api: [orders]
@@ -74,6 +92,38 @@ operators:
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// jwkMember is a member of the key in testdata/public.pem.
+func jwkMember(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/public.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := registry.PublicJWK(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members map[string]string
+	if err := json.Unmarshal(jwk, &members); err != nil {
+		t.Fatal(err)
+	}
+	return members[name]
+}
+
+// indented is a file as a block of YAML.
+func indented(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		b.WriteString("          " + line)
+	}
+	return b.String()
 }
 
 func TestMarshalRefusesASecretWithoutHash(t *testing.T) {
@@ -129,6 +179,8 @@ func drawIssuer(t *rapid.T, id string) admin.Named[registry.Issuer] {
 		"audience": func() {
 			o.Audience = rapid.SampledFrom([]string{"", "api://default", "true", "010"}).Draw(t, "audience")
 		},
+		"dpop_nonce":    func() { o.DPoPNonce = rapid.SampledFrom([]string{"required", "off"}).Draw(t, "nonce") },
+		"replay":        func() { o.Replay = registry.ReplayLocal },
 		"keys.rotate":   func() { o.Keys.Rotate = registry.DefaultRotate + drawDuration(t, registry.DefaultRotate) },
 		"keys.announce": func() { o.Keys.Announce = registry.MinAnnounce + drawDuration(t, registry.DefaultAnnounce) },
 	})
@@ -155,7 +207,8 @@ func drawAPI(t *rapid.T, id string) admin.Named[registry.API] {
 		"token.algorithm": func() { o.Token.Algorithm = "RS256" },
 		"token.format":    func() { o.Token.Format = "jwt" },
 		"token.typ":       func() { o.Token.Typ = rapid.SampledFrom([]string{"", "JWT"}).Draw(t, "typ") },
-		"bound":           func() { o.Bound = "optional" },
+		"bound":           func() { o.Bound = rapid.SampledFrom([]string{"optional", "required", "dpop", "mtls"}).Draw(t, "bound") },
+		"dpop_nonce":      func() { o.DPoPNonce = registry.NonceOff },
 	})
 	return n
 }
@@ -168,13 +221,23 @@ func drawClient(t *rapid.T, id string) admin.Named[registry.Client] {
 	for _, api := range rapid.SliceOfNDistinct(someID, 0, 3, rapid.ID[string]).Draw(t, "APIs") {
 		o.Access[api] = rapid.SliceOfNDistinct(someScope, 0, 3, rapid.ID[string]).Draw(t, "granted")
 	}
+	var expiries admin.Fields
 	n.Fields = named(t, map[string]func(){
-		"name":        func() { o.Name = someText.Draw(t, "name") },
-		"owner":       func() { o.Owner = someID.Draw(t, "owner") },
-		"labels":      func() { o.Labels = rapid.MapOfN(someID, someText, 0, 3).Draw(t, "labels") },
-		"state":       func() { o.State = registry.StateDisabled },
-		"issuers":     func() { o.Issuers = rapid.SliceOfNDistinct(someID, 0, 3, rapid.ID[string]).Draw(t, "issuers") },
-		"bound":       func() { o.Bound = "optional" },
+		"name":         func() { o.Name = someText.Draw(t, "name") },
+		"owner":        func() { o.Owner = someID.Draw(t, "owner") },
+		"labels":       func() { o.Labels = rapid.MapOfN(someID, someText, 0, 3).Draw(t, "labels") },
+		"state":        func() { o.State = registry.StateDisabled },
+		"issuers":      func() { o.Issuers = rapid.SliceOfNDistinct(someID, 0, 3, rapid.ID[string]).Draw(t, "issuers") },
+		"bound":        func() { o.Bound = "mtls" },
+		"jwks_uri":     func() { o.JWKSURI = "https://keys.example/" + id },
+		"keys":         func() { o.Keys = drawKeys(t, &expiries) },
+		"certificates": func() { o.Certificates = drawCertificates(t, &expiries) },
+		"legacy_assertion": func() {
+			if rapid.Bool().Draw(t, "exception") {
+				o.LegacyAssertion = &registry.LegacyAssertion{Until: someTime.Draw(t, "until").Add(time.Hour),
+					Audience: []string{registry.AudienceTokenEndpoint}, MaxLifetime: drawDuration(t, registry.MaxLegacyLifetime)}
+			}
+		},
 		"auth":        func() { o.Auth = []string{"client_secret_post"} },
 		"access":      func() {},
 		"default_api": func() { o.DefaultAPI = sorted(o.Access) },
@@ -182,12 +245,14 @@ func drawClient(t *rapid.T, id string) admin.Named[registry.Client] {
 			o.Claims = map[string]json.RawMessage{"x" + someID.Draw(t, "claim"): rapid.Custom(drawJSON).Draw(t, "value")}
 		},
 	})
+	n.Fields = append(n.Fields, expiries...)
 	if !n.Fields.Has("access") {
 		o.Access = nil
 	}
 	if rapid.Bool().Draw(t, "with secrets") {
 		n.Fields = append(n.Fields, "secrets")
 		for i, sid := range rapid.SliceOfNDistinct(someID, 0, 3, rapid.ID[string]).Draw(t, "secrets") {
+			sid = "s" + sid // not the id of a key or certificate
 			s := registry.Secret{ID: sid, Hash: registry.HashGenerated(fmt.Sprint(i))}
 			if rapid.Bool().Draw(t, "expires") {
 				n.Fields = append(n.Fields, "secrets."+sid+".expires")
@@ -198,6 +263,40 @@ func drawClient(t *rapid.T, id string) admin.Named[registry.Client] {
 	}
 	slices.Sort(n.Fields)
 	return n
+}
+
+var someTime = rapid.SampledFrom([]time.Time{{}, time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 1, 2, 3, 4, time.UTC)})
+
+// drawExpiry sets an expiry in half of the cases.
+func drawExpiry(t *rapid.T, fields *admin.Fields, path string) time.Time {
+	if !rapid.Bool().Draw(t, "expires") {
+		return time.Time{}
+	}
+	*fields = append(*fields, path+".expires")
+	return someTime.Draw(t, "at")
+}
+
+func drawKeys(t *rapid.T, fields *admin.Fields) []registry.ClientKey {
+	var keys []registry.ClientKey
+	for i, kid := range rapid.SliceOfN(someText, 0, 3).Draw(t, "kids") {
+		id := "k" + fmt.Sprint(i)
+		key, err := jose.NewKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i)}, 32)).Public(), "", strings.Repeat(kid, i%2)+strings.Repeat("x", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, registry.ClientKey{ID: id, JWK: key.JSON(), Expires: drawExpiry(t, fields, "keys."+id)})
+	}
+	return keys
+}
+
+func drawCertificates(t *rapid.T, fields *admin.Fields) []registry.Certificate {
+	all := []registry.Certificate{{ID: "c1", SubjectDN: `CN="a, b"`}, {ID: "c2", SANDNS: "null.example"}, {ID: "c3", SANURI: "urn:a:b"},
+		{ID: "c4", SANIP: "2001:db8::1"}, {ID: "c5", SANEmail: "a@b.example"}, {ID: "c6", SubjectDN: "2.5.4.3=#0c0161"}}
+	list := all[:rapid.IntRange(0, len(all)).Draw(t, "certificates")]
+	for i := range list {
+		list[i].Expires = drawExpiry(t, fields, "certificates."+list[i].ID)
+	}
+	return list
 }
 
 func drawJSON(t *rapid.T) json.RawMessage {
@@ -247,7 +346,7 @@ func TestMarshalIsLoadedBack(t *testing.T) {
 			var x, y any
 			return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && cmp.Equal(x, y)
 		})
-		if diff := cmp.Diff(want, got.Objects, cmpopts.EquateEmpty(), sameJSON, secrets); diff != "" || got.Set != "some-set" {
+		if diff := cmp.Diff(want, got.Objects, cmpopts.EquateEmpty(), sameJSON, secrets, plainCredentials); diff != "" || got.Set != "some-set" {
 			t.Fatalf("%s\n%s", diff, text)
 		}
 		again, err := Marshal("some-set", got.Objects)

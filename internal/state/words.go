@@ -19,7 +19,7 @@ func Words(plan admin.Plan) []string {
 		counts[d.Action]++
 		lines = append(lines, fmt.Sprintf("%s %s %s", d.Action, kindWord(d.Kind), printable(d.ID)))
 		for _, f := range d.Fields {
-			if line := fieldWords(d.Action, f); line != "" {
+			if line := fieldWords(d, f); line != "" {
 				lines = append(lines, "  "+line)
 			}
 		}
@@ -43,18 +43,17 @@ func kindWord(kind string) string {
 
 // fieldWords is what happens to one member. What a deletion takes with it goes
 // without saying.
-func fieldWords(action admin.Action, f admin.FieldChange) string {
+func fieldWords(d admin.Difference, f admin.FieldChange) string {
 	path, before, after := printable(f.Path), printable(f.Before), printable(f.After)
-	secret, isSecret := strings.CutPrefix(path, "secrets.")
-	isSecret = isSecret && !strings.Contains(secret, ".")
+	credential := credentialWords(d.Kind, path)
 	switch {
-	case action == admin.ActionDelete:
+	case d.Action == admin.ActionDelete:
 		return ""
-	case isSecret && before == "":
-		return "secret " + secret + " is added"
-	case isSecret && after == "":
-		return "secret " + secret + " is removed"
-	case before == "" && action == admin.ActionCreate:
+	case credential != "" && before == "":
+		return credential + " is added"
+	case credential != "" && after == "":
+		return credential + " is removed"
+	case before == "" && d.Action == admin.ActionCreate:
 		return path + ": " + after
 	case before == "":
 		return path + ": becomes " + after
@@ -62,6 +61,17 @@ func fieldWords(action admin.Action, f admin.FieldChange) string {
 		return path + ": no longer " + before
 	}
 	return path + ": " + before + " becomes " + after
+}
+
+// credentialWords is what a path names that stands for a credential of a client
+// as a whole, as "secret s1"; "" for any other.
+func credentialWords(kind, path string) string {
+	list, id, _ := strings.Cut(path, ".")
+	word := map[string]string{"secrets": "secret", "keys": "key", "certificates": "certificate"}[list]
+	if kind != registry.KindClient || word == "" || id == "" || strings.Contains(id, ".") {
+		return ""
+	}
+	return word + " " + id
 }
 
 func sumWords(counts map[admin.Action]int) string {
