@@ -29,8 +29,12 @@ type Config struct {
 	Listen []Listener `yaml:"listen"`
 	// TLS is the certificate of listeners that name none of their own.
 	TLS *TLSFiles `yaml:"tls"`
-	// TrustedProxies are the networks whose X-Forwarded-For counts; nobody by
-	// default.
+	// MTLS is where clients present certificates; default: nowhere.
+	MTLS *MTLS `yaml:"mtls"`
+	// TrustedProxies are the networks whose X-Forwarded-For, Client-Cert and
+	// Client-Cert-Chain (RFC 9440) count; nobody by default. A proxy that is
+	// named here must remove them from the requests that it gets, also where it
+	// sets none itself: else whoever asks it can claim any certificate.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// Store is "sqlite" (in the data directory), "sqlite:PATH", or a
 	// postgres:// URL, where several hosts are allowed.
@@ -47,7 +51,6 @@ type Config struct {
 	Audit Audit `yaml:"audit"`
 
 	// What a later version has is refused by name.
-	MTLS        config.Later `yaml:"mtls"`
 	AdminListen config.Later `yaml:"admin_listen"`
 
 	// What follows is not part of the file.
@@ -168,6 +171,7 @@ func (c *Config) validate() error {
 	if err != nil {
 		bad("trusted_proxies: %w", err)
 	}
+	c.checkMTLS(len(proxies) > 0, bad)
 	for _, l := range c.Listen {
 		if err := c.checkListener(l, len(proxies) > 0); err != nil {
 			bad("listen: %w", err)

@@ -26,44 +26,67 @@ func (n *Node) listen() error {
 	}
 	connections := web.FileConnections(proxies)
 	for _, l := range n.cfg.Listen {
-		socket, err := net.Listen("tcp", l.Addr)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("listen: %s is in use by another program; stop that one or choose another address", l.Addr)
-		}
+		socket, cert, err := n.open("listen", l)
 		if err != nil {
-			return fmt.Errorf("listen: %w", err)
+			return err
 		}
 		socket = connections.Limit(socket)
+		if cert != nil {
+			socket = tls.NewListener(socket, cert.tlsConfig())
+		}
 		n.sockets = append(n.sockets, socket)
-		files := l.TLS
-		if files == nil {
-			files = n.cfg.TLS
-		}
-		if files == nil {
-			continue
-		}
-		cert, err := loadCertificate(*files, n.cfg.Now, n.cfg.Logger)
-		if err != nil {
-			return fmt.Errorf("listen: %s: tls: %w; cert and key are PEM files of one pair", l.Addr, err)
-		}
-		n.sockets[len(n.sockets)-1] = tls.NewListener(socket, cert.tlsConfig())
 	}
 	for _, socket := range n.cfg.Sockets {
 		n.sockets = append(n.sockets, connections.Limit(socket))
 	}
+	if n.cfg.MTLS == nil || n.cfg.MTLS.Listen.Addr == "" {
+		return nil
+	}
+	socket, cert, err := n.open("mtls.listen", n.cfg.MTLS.Listen)
+	if err != nil {
+		return err
+	}
+	n.mtlsSocket = tls.NewListener(connections.Limit(socket), askCertificates(cert.tlsConfig()))
 	return nil
+}
+
+// open opens the socket of a listener and reads its certificate, nil when it has
+// none. The member is named in errors.
+func (n *Node) open(member string, l Listener) (net.Listener, *certificate, error) {
+	files := l.TLS
+	if files == nil {
+		files = n.cfg.TLS
+	}
+	var cert *certificate
+	var err error
+	if files != nil {
+		if cert, err = loadCertificate(*files, n.cfg.Now, n.cfg.Logger); err != nil {
+			return nil, nil, fmt.Errorf("%s: %s: tls: %w; cert and key are PEM files of one pair", member, l.Addr, err)
+		}
+	}
+	socket, err := net.Listen("tcp", l.Addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, nil, fmt.Errorf("%s: %s is in use by another program; stop that one or choose another address", member, l.Addr)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", member, err)
+	}
+	return socket, cert, nil
 }
 
 // serve answers on all sockets until ctx ends, then lets requests in flight
 // finish.
 func (n *Node) serve(ctx context.Context) error {
-	public := &http.Server{Handler: n.handler, ErrorLog: slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug)}
-	web.Limit(public)
+	public, mutual := n.server(n.handler), n.server(n.mtlsHandler)
 	local := n.adminServer()
-	failed := make(chan error, len(n.sockets)+1)
+	failed := make(chan error, len(n.sockets)+2)
 	for _, socket := range n.sockets {
 		n.cfg.Logger.Info("listening", "addr", socket.Addr().String())
 		go func() { failed <- public.Serve(socket) }()
+	}
+	if n.mtlsSocket != nil {
+		n.cfg.Logger.Info("listening for clients with certificates", "addr", n.mtlsSocket.Addr().String())
+		go func() { failed <- mutual.Serve(n.mtlsSocket) }()
 	}
 	go func() { failed <- local.Serve(n.adminSocket) }()
 
@@ -75,7 +98,13 @@ func (n *Node) serve(ctx context.Context) error {
 	n.draining.Store(true)
 	graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	return errors.Join(err, closeServer(graceful, public), closeServer(graceful, local))
+	return errors.Join(err, closeServer(graceful, public), closeServer(graceful, mutual), closeServer(graceful, local))
+}
+
+func (n *Node) server(handler http.Handler) *http.Server {
+	s := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug)}
+	web.Limit(s)
+	return s
 }
 
 // closeServer lets requests finish, and cuts those that do not.

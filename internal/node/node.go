@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,12 @@ type Node struct {
 	proxies []netip.Prefix
 	handler http.Handler
 
+	mtls        *mtls // nil: no client presents a certificate to this node
+	mtlsHandler http.Handler
+	endpoints   sync.Map // the URLs of each issuer's token endpoint, by the issuer's
+
 	sockets     []net.Listener
+	mtlsSocket  net.Listener // nil: the mtls URL is served by proxies, or by nobody
 	adminSocket net.Listener
 	draining    atomic.Bool
 
@@ -74,6 +80,9 @@ func (n *Node) openDir(context.Context) (err error) {
 		return err
 	}
 	if n.id, err = n.dir.nodeID(); err != nil {
+		return err
+	}
+	if err := n.openMTLS(); err != nil {
 		return err
 	}
 	return n.listen()
@@ -232,10 +241,17 @@ func (n *Node) openServer(context.Context) (err error) {
 	if n.proxies, err = n.cfg.proxies(); err != nil {
 		return err
 	}
-	n.routes = server.New(server.Config{
-		Replica: n.replica, Ring: n.ring, Spool: n.spool, Now: n.cfg.Now, Logger: n.cfg.Logger,
-	}).Routes()
-	n.handler = web.Wrap(web.Config{TrustedProxies: n.proxies, Logger: n.cfg.Logger, Now: n.cfg.Now}, n.dispatch)
+	cfg := server.Config{
+		Replica: n.replica, Ring: n.ring, Spool: n.spool, Certificates: n.certificates, Now: n.cfg.Now, Logger: n.cfg.Logger,
+	}
+	if n.mtls != nil && n.mtls.cas != nil {
+		cfg.ClientCAs = n.mtls.cas.get
+	}
+	n.routes = server.New(cfg).Routes()
+	manners := web.Config{TrustedProxies: n.proxies, Logger: n.cfg.Logger, Now: n.cfg.Now}
+	n.handler = web.Wrap(manners, n.dispatch)
+	manners.AskCertificates = true
+	n.mtlsHandler = web.Wrap(manners, n.dispatchMTLS)
 	return nil
 }
 
@@ -248,11 +264,15 @@ func (n *Node) Admin() *admin.Admin { return n.admin }
 // ID names the node in records and in the list of nodes.
 func (n *Node) ID() string { return n.id }
 
-// Addrs are the addresses that the node listens on.
+// Addrs are the addresses that the node listens on; that for clients with
+// certificates is the last.
 func (n *Node) Addrs() []net.Addr {
-	addrs := make([]net.Addr, len(n.sockets))
+	addrs := make([]net.Addr, len(n.sockets), len(n.sockets)+1)
 	for i, s := range n.sockets {
 		addrs[i] = s.Addr()
+	}
+	if n.mtlsSocket != nil {
+		addrs = append(addrs, n.mtlsSocket.Addr())
 	}
 	return addrs
 }
@@ -268,6 +288,7 @@ func (n *Node) Close() error {
 		}
 	}
 	closing(n.adminSocket, n.adminSocket != nil)
+	closing(n.mtlsSocket, n.mtlsSocket != nil)
 	for _, s := range n.sockets {
 		closing(s, true)
 	}

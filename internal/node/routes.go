@@ -13,14 +13,36 @@ import (
 )
 
 var (
-	errHost = symbolon.NewError(symbolon.Misdirected, "no issuer of this server has that host; use the issuer's URL as it is configured, or have the proxy pass the Host header on")
-	errPath = symbolon.NewError(symbolon.NotFound, "no endpoint of this issuer has that path; its metadata lists those that it has")
-	errOpen = symbolon.NewError(symbolon.InvalidRequest, "this request crossed the network without TLS; use the issuer's https URL, and replace the credential that was sent")
+	errHost     = symbolon.NewError(symbolon.Misdirected, "no issuer of this server has that host; use the issuer's URL as it is configured, or have the proxy pass the Host header on")
+	errMTLSHost = symbolon.NewError(symbolon.Misdirected, "this port is for clients with certificates; use the URLs that mtls_endpoint_aliases in the issuer's metadata has, or have the proxy pass the Host header on")
+	errPath     = symbolon.NewError(symbolon.NotFound, "no endpoint of this issuer has that path; its metadata lists those that it has")
+	errOpen     = symbolon.NewError(symbolon.InvalidRequest, "this request crossed the network without TLS; use the issuer's https URL, and replace the credential that was sent")
 )
 
-// dispatch is the walk's first step: it picks the issuer by exact host and
-// path. The Host header is used for nothing else.
+// dispatch is the walk's first step on a public listener.
 func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
+	// A proxy that serves the mtls URL for us stands for the listener we do not
+	// have. Who is no proxy gets there by its own port alone.
+	if n.mtls.names(r.Host) && n.proxied(r.RemoteAddr) {
+		return n.walk(n.mtls.forms, true, w, r)
+	}
+	return n.walk(r.Host, web.ExchangeOf(w).Forwarded, w, r)
+}
+
+// dispatchMTLS is the first step on the mtls listener, where the host of
+// mtls.url stands for the host of url.
+func (n *Node) dispatchMTLS(w http.ResponseWriter, r *http.Request) error {
+	if !n.mtls.names(r.Host) && !isHealth(r.URL.Path) {
+		return errMTLSHost
+	}
+	return n.walk(n.mtls.forms, true, w, r)
+}
+
+func isHealth(path string) bool { return path == "/livez" || path == "/readyz" }
+
+// walk picks the issuer by exact host and path. The Host header is used for
+// nothing else. mtls: clients are asked for certificates where it arrived.
+func (n *Node) walk(host string, mtls bool, w http.ResponseWriter, r *http.Request) error {
 	switch r.URL.Path {
 	case "/livez":
 		return n.livez(w, r)
@@ -35,7 +57,7 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 	// The snapshot comes before anything else of the request is looked at: its
 	// position goes into the token.
 	snapshot := n.replica.Snapshot()
-	issuers := issuersAt(snapshot, r.Host)
+	issuers := issuersAt(snapshot, host)
 	if len(issuers) == 0 {
 		return errHost
 	}
@@ -49,7 +71,7 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 			route := &n.routes[i]
 			if rest, ok := route.Match(issuer.Path, r.URL.Path); ok {
 				web.ExchangeOf(w).Endpoint = route.Name
-				at := server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, TokenURLs: []string{issuer.Iss + "/token"}}
+				at := server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, MTLS: mtls, TokenURLs: n.tokenURLs(issuer.Iss)}
 				return route.Serve(at, w, r)
 			}
 		}
@@ -61,11 +83,17 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 // trusted proxy.
 func (n *Node) nearby(remote string) bool {
 	at, err := netip.ParseAddrPort(remote)
+	return err == nil && at.Addr().Unmap().IsLoopback() || n.proxied(remote)
+}
+
+// proxied reports whether a connection comes from a trusted proxy.
+func (n *Node) proxied(remote string) bool {
+	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return false
 	}
 	peer := at.Addr().Unmap().WithZone("")
-	return peer.IsLoopback() || slices.ContainsFunc(n.proxies, func(p netip.Prefix) bool { return p.Contains(peer) })
+	return slices.ContainsFunc(n.proxies, func(p netip.Prefix) bool { return p.Contains(peer) })
 }
 
 // issuersAt finds the issuers of a Host header. Names have no case, and a
