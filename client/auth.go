@@ -11,13 +11,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symbolon/symbolon"
 )
 
 // Auth is how a client proves to the token endpoint that it is itself. The
-// ways are those of this package: Secret and SecretFile. An Auth prints as its
-// kind alone.
+// ways are those of this package: PrivateKeyJWT and PrivateKeyFile, Certificate
+// and CertificateFiles, Secret and SecretFile. An Auth prints as its kind alone.
 type Auth interface {
 	// authenticate adds the proof to the request. It is called anew for every
 	// request, and once on a trial by New.
@@ -32,10 +33,14 @@ type versioned interface {
 
 // tokenRequest is a token request before it is sent.
 type tokenRequest struct {
-	id      string
-	form    url.Values
-	header  http.Header
-	methods []string // token_endpoint_auth_methods_supported, when known
+	id, issuer string // as configured
+	form       url.Values
+	header     http.Header
+	methods    []string  // token_endpoint_auth_methods_supported, when known
+	algorithms []string  // token_endpoint_auth_signing_alg_values_supported, when known
+	now        time.Time // by the server's clock, as far as known
+	timed      bool      // what was added is good for a while only
+	trial      bool      // nothing is sent
 }
 
 // maxSecret is more than any secret has: a larger file is the wrong file.
@@ -63,14 +68,9 @@ func SecretFile(path string) Auth { return &secretFile{path} }
 type secretFile struct{ path string }
 
 func (s *secretFile) authenticate(r *tokenRequest) error {
-	f, err := os.Open(s.path)
+	data, err := readFile("the secret's file", s.path, maxSecret+2)
 	if err != nil {
-		return fmt.Errorf("the secret's file cannot be opened: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	if err != nil {
-		return fmt.Errorf("the secret's file cannot be read: %w", err)
+		return err
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	if err := r.addSecret(value); err != nil {
@@ -79,17 +79,37 @@ func (s *secretFile) authenticate(r *tokenRequest) error {
 	return nil
 }
 
-func (s *secretFile) version() string {
-	info, err := os.Stat(s.path)
+func (s *secretFile) version() string { return fileVersion(s.path) }
+
+func (s *secretFile) String() string       { return "client.SecretFile(" + s.path + ")" }
+func (s *secretFile) GoString() string     { return s.String() }
+func (s *secretFile) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// readFile reads a file of at most so many bytes; what names it in errors.
+func readFile(what, path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be opened: %w", what, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", what, err)
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%s is longer than %d bytes; is %s the right one?", what, most, path)
+	}
+	return data, nil
+}
+
+// fileVersion changes when the file does; "" while it cannot be seen.
+func fileVersion(path string) string {
+	info, err := os.Stat(path)
 	if err != nil {
 		return ""
 	}
 	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 }
-
-func (s *secretFile) String() string       { return "client.SecretFile(" + s.path + ")" }
-func (s *secretFile) GoString() string     { return s.String() }
-func (s *secretFile) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // addSecret adds the secret to the request. Its errors never tell the value.
 func (r *tokenRequest) addSecret(value string) error {

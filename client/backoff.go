@@ -61,6 +61,10 @@ func hold(t *Token, now time.Time) *held {
 	if life <= 0 {
 		return &held{token: t, refresh: now, until: now}
 	}
+	until := t.Expiry.Add(-min(10*time.Second, life/10))
+	if t.shown != nil && t.shown.notAfter.Before(until) {
+		until = t.shown.notAfter // no connection is made with it any more
+	}
 	early := life*70/100 + rand.N(life*8/100+1)
-	return &held{token: t, refresh: now.Add(early), until: t.Expiry.Add(-min(10*time.Second, life/10))}
+	return &held{token: t, refresh: now.Add(early), until: until}
 }

@@ -14,10 +14,11 @@ import (
 // cache keeps one token and sees to it that at most one request for a new one
 // is under way, and none too soon after one that failed.
 type cache struct {
-	ask  func(context.Context) (*Token, *symbolon.Error)
-	now  func() time.Time
-	auth Auth
-	log  *slog.Logger
+	ask   func(context.Context) (*Token, *symbolon.Error)
+	now   func() time.Time
+	auth  Auth
+	bound *ClientCertificate // nil: tokens are not bound to a certificate
+	log   *slog.Logger
 
 	current atomic.Pointer[held] // read without the lock
 
@@ -57,7 +58,7 @@ type failure struct {
 }
 
 func (c *cache) init(cfg Config, ask func(context.Context) (*Token, *symbolon.Error)) {
-	c.ask, c.now, c.auth, c.log = ask, cfg.Now, cfg.Auth, cfg.Logger
+	c.ask, c.now, c.auth, c.bound, c.log = ask, cfg.Now, cfg.Auth, cfg.bound(), cfg.Logger
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 }
 
@@ -111,7 +112,7 @@ func (c *cache) get(ctx context.Context) (*Token, *symbolon.Error) {
 	now := c.now()
 	h := c.current.Load()
 	if h != nil && now.Before(h.until) {
-		if !now.Before(h.refresh) {
+		if c.due(h, now) {
 			c.refresh(now)
 		}
 		return h.token, nil
@@ -135,12 +136,18 @@ func (c *cache) get(ctx context.Context) (*Token, *symbolon.Error) {
 	}
 }
 
+// due reports whether a new token should be asked for: the one that is held is
+// old, or bound to a certificate that has a successor.
+func (c *cache) due(h *held, now time.Time) bool {
+	return !now.Before(h.refresh) || c.bound != nil && h.token.shown != c.bound.current()
+}
+
 // refresh begins a search that nobody waits for, when none is under way and
 // the last one did not fail just now.
 func (c *cache) refresh(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h := c.current.Load(); h == nil || now.Before(h.refresh) {
+	if h := c.current.Load(); h == nil || !c.due(h, now) {
 		return // another goroutine's refresh came in between
 	}
 	if c.flight == nil && c.cooling(now) == nil {
@@ -182,7 +189,7 @@ func (c *cache) cooling(now time.Time) *symbolon.Error {
 	if f == nil || !now.Before(f.until) || f.until.Sub(now) > longestPause {
 		return nil
 	}
-	if v, ok := c.auth.(versioned); ok && f.version != v.version() {
+	if f.version != c.version() {
 		return nil
 	}
 	e := *f.err
@@ -233,10 +240,11 @@ func (c *cache) search(f *flight, row int) {
 }
 
 func (c *cache) version() string {
+	version := c.bound.version()
 	if v, ok := c.auth.(versioned); ok {
-		return v.version()
+		version += " " + v.version()
 	}
-	return ""
+	return version
 }
 
 // sleep reports whether the time passed before the end of everything.

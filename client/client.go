@@ -8,6 +8,10 @@
 //	})
 //	resp, err := billing.HTTP().Get("https://orders.example.com/orders")
 //
+// A private key instead of a secret ([PrivateKeyJWT], [Certificate]) leaves
+// nothing at the server that could be stolen there, and tokens that are bound to
+// a key (Config.DPoP) or a certificate (Config.TLS) are worth nothing without it.
+//
 // There are three rungs: [Client.HTTP] is the ready thing, [Client.Transport]
 // adds the token to a transport of yours, [Client.Token] is the token alone.
 // [Client.PerRPC] is for gRPC.
@@ -19,8 +23,10 @@
 package client
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -28,6 +34,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/fetch"
 )
 
@@ -43,7 +50,19 @@ type Config struct {
 	TokenURL string
 
 	ID   string // the client's id
-	Auth Auth   // how it proves that: Secret, SecretFile
+	Auth Auth   // how it proves that: PrivateKeyJWT, Certificate, Secret, or from files
+
+	// DPoP is a private key to which tokens are bound (RFC 9449), so that a
+	// stolen one is worth nothing: ECDSA P-256 (ES256) or P-384 (ES384), Ed25519
+	// (EdDSA), or RSA (PS256); any crypto.Signer. Every request to the token
+	// endpoint and the API carries a proof made with it. It need not be kept: a
+	// program may make one when it starts. nil: bearer tokens.
+	DPoP crypto.Signer
+	// TLS is a certificate to which tokens are bound (RFC 8705 §3) while Auth is
+	// something else; with a certificate as Auth they are bound to that. It is
+	// presented to the token endpoint, at the mtls_endpoint_aliases of the
+	// metadata where there are such, and to Origins. nil: none.
+	TLS *ClientCertificate
 
 	// Scopes to ask for; none: the server gives its default.
 	Scopes []string
@@ -61,7 +80,8 @@ type Config struct {
 
 	// HTTP makes the requests to the server, which never follow redirects and
 	// take at most 10 s, and is what Client.HTTP adds the token to. nil: a
-	// client with the default transport.
+	// client with the default transport. With a certificate its transport must
+	// be an *http.Transport, of which clones are used.
 	HTTP *http.Client
 	// Now is the clock; nil: time.Now.
 	Now func() time.Time
@@ -72,12 +92,15 @@ type Config struct {
 // Client keeps a token for one program at one API. It is safe for concurrent
 // use. Close it when it is no longer needed.
 type Client struct {
-	cfg      Config
-	origins  []origin
-	form     url.Values // what every token request says, without the authentication
-	endpoint *http.Client
-	metadata discovered
-	cache    cache
+	cfg       Config
+	origins   []origin
+	form      url.Values // what every token request says, without the authentication
+	endpoint  *http.Client
+	prover    *dpop.Prover // nil: bearer tokens
+	certified *certified   // nil: no certificate is presented
+	peers     peers
+	metadata  discovered
+	cache     cache
 }
 
 // New checks the configuration and gives a Client. It reaches no server; what
@@ -102,8 +125,27 @@ func New(cfg Config) (*Client, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Client{cfg: cfg, origins: origins, form: cfg.form(), endpoint: fetch.WithoutRedirects(cfg.HTTP)}
-	c.cache.init(cfg, c.ask)
+	if err := c.bind(); err != nil {
+		return nil, err
+	}
+	c.cache.init(c.cfg, c.ask)
 	return c, nil
+}
+
+// bind prepares what tokens are bound to.
+func (c *Client) bind() (err error) {
+	if c.cfg.DPoP != nil {
+		if c.prover, err = dpop.NewProver(c.cfg.DPoP); err != nil {
+			return wrong("DPoP", err)
+		}
+		c.cfg.DPoP = nil // the prover has it, and does not print it
+	}
+	if c.cfg.bound() != nil {
+		if c.certified, err = newCertified(c.cfg.HTTP.Transport); err != nil {
+			return wrong("HTTP", fmt.Errorf("its Transport %w", err))
+		}
+	}
+	return nil
 }
 
 // wrong names the field of Config that cannot be used.
@@ -128,12 +170,8 @@ func (cfg *Config) check() error {
 	if cfg.ID == "" {
 		return wrong("ID", errors.New("is empty; set the client's id"))
 	}
-	if cfg.Auth == nil {
-		return wrong("Auth", errors.New("is nil; set client.Secret or client.SecretFile"))
-	}
-	// A trial, so that an empty secret or a missing file shows now.
-	if err := cfg.Auth.authenticate(&tokenRequest{id: cfg.ID, form: url.Values{}, header: http.Header{}}); err != nil {
-		return wrong("Auth", err)
+	if err := cfg.checkAuth(); err != nil {
+		return err
 	}
 	for i, s := range cfg.Scopes {
 		if !symbolon.ValidScope(s) {
@@ -141,6 +179,39 @@ func (cfg *Config) check() error {
 		}
 	}
 	return cfg.checkResource()
+}
+
+// checkAuth makes a request on a trial, so that an empty secret, a missing file
+// or a weak key shows now.
+func (cfg *Config) checkAuth() error {
+	if cfg.Auth == nil {
+		return wrong("Auth", errors.New("is nil; set client.PrivateKeyJWT, client.Certificate or client.Secret, or one that reads a file"))
+	}
+	trial := cfg.request()
+	trial.trial = true
+	switch err := cfg.Auth.authenticate(trial); {
+	case errors.Is(err, errNoAudience):
+		return wrong("Issuer", err)
+	case err != nil:
+		return wrong("Auth", err)
+	}
+	if cfg.TLS != nil {
+		if _, ok := cfg.Auth.(*ClientCertificate); ok {
+			return wrong("TLS", errors.New("is set, and Auth is a certificate already, to which tokens are bound; leave TLS out"))
+		}
+		if _, err := cfg.TLS.fresh(); err != nil {
+			return wrong("TLS", err)
+		}
+	}
+	if cfg.bound() != nil && strings.HasPrefix(cfg.TokenURL, "http:") {
+		return wrong("TokenURL", errors.New("is plain http, over which no certificate can be presented; use https"))
+	}
+	return nil
+}
+
+// request is a token request without its parameters.
+func (cfg *Config) request() *tokenRequest {
+	return &tokenRequest{id: cfg.ID, issuer: cfg.Issuer, form: url.Values{}, header: http.Header{}}
 }
 
 // checkResource: RFC 8707 §2.
@@ -182,16 +253,31 @@ func (c *Client) HTTP() *http.Client {
 // closed gives out what it holds, and fetches nothing more.
 func (c *Client) Close() error {
 	c.cache.close()
+	if c.certified != nil {
+		c.certified.closeClones(true)
+	}
 	return nil
 }
 
+// String names the client and the server; nothing of a Config prints a secret or
+// a key.
+func (cfg Config) String() string {
+	where := cfg.Issuer
+	if where == "" {
+		where = cfg.TokenURL
+	}
+	return "client.Config(" + cfg.ID + " at " + where + ")"
+}
+
+// Format is String under every verb: %d would look past String into a key.
+func (cfg Config) Format(f fmt.State, _ rune) { io.WriteString(f, cfg.String()) }
+
+// LogValue is String for slog.
+func (cfg Config) LogValue() slog.Value { return slog.StringValue(cfg.String()) }
+
 // String names the client; nothing of a Client prints a secret or a token.
 func (c *Client) String() string {
-	where := c.cfg.Issuer
-	if where == "" {
-		where = c.cfg.TokenURL
-	}
-	return "client.Client(" + c.cfg.ID + " at " + where + ")"
+	return "client.Client" + strings.TrimPrefix(c.cfg.String(), "client.Config")
 }
 
 // GoString is String: %#v must not reach inside.

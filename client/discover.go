@@ -93,7 +93,11 @@ func readMetadata(body []byte, issuer, at string) (*symbolon.ServerMetadata, err
 	if doc.Issuer != issuer {
 		return nil, fault(http.StatusOK, fmt.Sprintf("the metadata at %s names the issuer %.200q, but %q was asked; write it exactly so, or correct the server's url", at, doc.Issuer, issuer))
 	}
-	for _, e := range []struct{ member, url string }{{"token_endpoint", doc.TokenEndpoint}, {"jwks_uri", doc.JWKSURI}} {
+	endpoints := []struct{ member, url string }{{"token_endpoint", doc.TokenEndpoint}, {"jwks_uri", doc.JWKSURI}}
+	if doc.MTLSAliases != nil {
+		endpoints = append(endpoints, struct{ member, url string }{"token_endpoint in mtls_endpoint_aliases", doc.MTLSAliases.TokenEndpoint})
+	}
+	for _, e := range endpoints {
 		if e.url == "" {
 			continue
 		}
@@ -108,15 +112,19 @@ func readMetadata(body []byte, issuer, at string) (*symbolon.ServerMetadata, err
 	return &doc, nil
 }
 
-// metadataMembers are the names of the members that are read.
-var metadataMembers = func() (names []string) {
-	doc := reflect.TypeFor[symbolon.ServerMetadata]()
+// membersOf are the names of the members that are read of a document.
+func membersOf(doc reflect.Type) (names []string) {
 	for i := range doc.NumField() {
 		name, _, _ := strings.Cut(doc.Field(i).Tag.Get("json"), ",")
 		names = append(names, name)
 	}
 	return names
-}()
+}
+
+var (
+	metadataMembers = membersOf(reflect.TypeFor[symbolon.ServerMetadata]())
+	aliasMembers    = membersOf(reflect.TypeFor[symbolon.MTLSAliases]())
+)
 
 // unambiguous refuses what two parsers could read in two ways. encoding/json
 // takes the last of two members with one name, and Token_Endpoint for
@@ -126,18 +134,29 @@ func unambiguous(body []byte) error {
 	if err := jose.CheckObject(body); err != nil {
 		return err
 	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(body, &m); err != nil {
+	m, err := exactly(body, metadataMembers)
+	if err != nil || m["mtls_endpoint_aliases"] == nil {
 		return err
 	}
+	_, err = exactly(m["mtls_endpoint_aliases"], aliasMembers)
+	return err
+}
+
+// exactly refuses members whose names differ from those that are read in case
+// alone.
+func exactly(object []byte, read []string) (map[string]json.RawMessage, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(object, &m); err != nil {
+		return nil, err
+	}
 	for name := range m {
-		for _, read := range metadataMembers {
-			if name != read && strings.EqualFold(name, read) {
-				return fmt.Errorf("it has a member %q beside or instead of %q", name, read)
+		for _, r := range read {
+			if name != r && strings.EqualFold(name, r) {
+				return nil, fmt.Errorf("it has a member %q beside or instead of %q", name, r)
 			}
 		}
 	}
-	return nil
+	return m, nil
 }
 
 // secureURL reads a URL that may carry credentials or decide about trust:

@@ -2,10 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
-
-	"github.com/symbolon/symbolon"
 )
 
 // PerRPC presents the token to gRPC services: it has the methods of
@@ -13,8 +12,15 @@ import (
 // grpc.WithPerRPCCredentials.
 type PerRPC struct{ client *Client }
 
-// PerRPC gives the client's token to gRPC.
-func (c *Client) PerRPC() *PerRPC { return &PerRPC{c} }
+// PerRPC gives the client's token to gRPC. It is an error with Config.DPoP: gRPC
+// has no place for a proof. For tokens that are bound to a certificate give gRPC
+// the same certificate.
+func (c *Client) PerRPC() (*PerRPC, error) {
+	if c.prover != nil {
+		return nil, wrong("DPoP", errors.New("is set, but gRPC cannot carry proofs; use a client without it, with Config.TLS where tokens must be bound"))
+	}
+	return &PerRPC{c}, nil
+}
 
 // GetRequestMetadata is called by gRPC for every call, with the service's URI
 // ("https://orders.example.com/pkg.Service"). As with Transport, the token
@@ -33,7 +39,7 @@ func (p *PerRPC) GetRequestMetadata(ctx context.Context, uri ...string) (map[str
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"authorization": symbolon.TokenTypeBearer + " " + token.Value()}, nil
+	return map[string]string{"authorization": token.header()}, nil
 }
 
 // allows: gRPC writes https into every URI, also without TLS.

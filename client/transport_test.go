@@ -233,7 +233,7 @@ func TestOtherRefusalsAreTheCallers(t *testing.T) {
 	}
 }
 
-func TestBearerError(t *testing.T) {
+func TestSchemeError(t *testing.T) {
 	for header, want := range map[string]string{
 		refusedToken:                                      "invalid_token",
 		`bearer error=invalid_token`:                      "invalid_token",
@@ -248,18 +248,18 @@ func TestBearerError(t *testing.T) {
 		`Bearer`:                                          "",
 		`DPoP error="invalid_token", algs="ES256"`:        "",
 	} {
-		if got := bearerError(header); got != want {
+		if got := schemeError(header, "Bearer"); got != want {
 			t.Errorf("%s: %q, want %q", header, got, want)
 		}
 	}
 }
 
-// FuzzBearerError: no header of an API makes the client fail or hang.
-func FuzzBearerError(f *testing.F) {
+// FuzzSchemeError: no header of an API makes the client fail or hang.
+func FuzzSchemeError(f *testing.F) {
 	f.Add(refusedToken)
 	f.Add(`Basic realm="\"", Bearer error=`)
 	f.Fuzz(func(t *testing.T, header string) {
-		if got := bearerError(header); got != "" && !strings.Contains(strings.ToLower(header), "error") {
+		if got := schemeError(header, "Bearer"); got != "" && !strings.Contains(strings.ToLower(header), "error") {
 			t.Errorf("%q gave %q", header, got)
 		}
 	})
@@ -335,7 +335,10 @@ func TestPerRPC(t *testing.T) {
 		"http://localhost:50052":         {"https://localhost:50051/pkg.Orders", false, false},
 		"urn:example:orders":             {"https://orders.example.com/pkg.Orders", false, true},
 	} {
-		p := s.clientOf(t, resource).PerRPC()
+		p, err := s.clientOf(t, resource).PerRPC()
+		if err != nil {
+			t.Fatal(err)
+		}
 		md, err := p.GetRequestMetadata(t.Context(), c.uri)
 		if (err == nil) != c.ok || c.ok && !strings.HasPrefix(md["authorization"], "Bearer token-") {
 			t.Errorf("%s: %v, %v", resource, md, err)

@@ -251,7 +251,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	var out strings.Builder
 	logger := slog.New(slog.NewJSONHandler(&out, nil))
 	plain := slog.New(slog.NewTextHandler(&out, nil))
-	for _, v := range []any{token, *token, cfg.Auth, cfg, &cfg, c, c.PerRPC(), c.cache.current.Load(), c.HTTP(), c.Transport(nil)} {
+	for _, v := range []any{token, *token, cfg.Auth, cfg, &cfg, c, &PerRPC{c}, c.cache.current.Load(), c.HTTP(), c.Transport(nil)} {
 		for _, w := range []any{v, wrapping{v, v, token, cfg.Auth, c}, &wrapping{v, v, token, cfg.Auth, c}, []any{v}} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 				fmt.Fprintf(&out, verb+"\n", w)
