@@ -112,7 +112,7 @@ func (c *checker) run(header []string) *symbolon.Error {
 func (c *checker) single(header []string) *symbolon.Error {
 	const want = "one DPoP header field with one signed JWT"
 	var err error
-	refused := errForm
+	var refused *symbolon.Error
 	switch {
 	case len(header) == 0 || len(header) == 1 && header[0] == "":
 		refused = errNone

@@ -1,6 +1,7 @@
 package dpop
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -8,6 +9,8 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/asn1"
+	"math/big"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +27,10 @@ func must[T any](v T, err error) T {
 }
 
 var (
-	p256Key = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) })
+	// p256Key is the same one in every process of the fuzzer.
+	p256Key = sync.OnceValue(func() *ecdsa.PrivateKey {
+		return must(ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{47, 11}, 16)))
+	})
 	p384Key = sync.OnceValue(func() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)) })
 	rsaKey  = sync.OnceValue(func() *rsa.PrivateKey { return must(rsa.GenerateKey(rand.Reader, 2048)) })
 	edKey   = sync.OnceValue(func() ed25519.PrivateKey {
@@ -55,19 +61,17 @@ func publicJWK() string {
 	return strings.Replace(text, `,"use":"sig","alg":"ES256"`, "", 1)
 }
 
-// forge signs whatever header and claims a test wants with p256Key.
+// forge signs whatever header and claims a test wants with p256Key, always alike (RFC 6979).
 func forge(header, claims string) string {
 	header = strings.ReplaceAll(header, "JWK", publicJWK())
 	claims = strings.ReplaceAll(claims, "ATH", tokenHash(testToken))
 	signed := jose.EncodeSegment([]byte(header)) + "." + jose.EncodeSegment([]byte(claims))
 	sum := sha256.Sum256([]byte(signed))
-	r, s, err := ecdsa.Sign(rand.Reader, p256Key(), sum[:])
-	if err != nil {
-		panic(err)
-	}
+	var n struct{ R, S *big.Int }
+	must(asn1.Unmarshal(must(p256Key().Sign(nil, sum[:], crypto.SHA256)), &n))
 	var signature [64]byte
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
+	n.R.FillBytes(signature[:32])
+	n.S.FillBytes(signature[32:])
 	return signed + "." + jose.EncodeSegment(signature[:])
 }
 

@@ -2,6 +2,7 @@ package dpop
 
 import (
 	"errors"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -75,26 +76,21 @@ func appendAuthority(b []byte, scheme, authority string) ([]byte, error) {
 	return append(append(b, ':'), port...), nil
 }
 
-// validHost takes names and IPv4 addresses of letters, digits, . - and _, and what may stand
-// between brackets (RFC 3986 §3.2.2) without a zone, which means something on one machine
-// only. Names with percent-encodings are in no certificate and no DNS.
+// validHost takes names and IPv4 addresses of letters, digits, . - and _, and IPv6 addresses
+// in brackets (RFC 3986 §3.2.2) without a zone, which means something on one machine only.
+// Names with percent-encodings are in no certificate and no DNS.
 func validHost(host string) bool {
-	inner, bracket := strings.CutPrefix(host, "[")
-	if bracket {
-		if inner, bracket = strings.CutSuffix(inner, "]"); !bracket {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		a, err := netip.ParseAddr(inner)
+		return ok && err == nil && a.Is6() && a.Zone() == ""
+	}
+	for i := range len(host) {
+		if c := host[i]; !alphanumeric(c) && !contains("-._", c) {
 			return false
 		}
 	}
-	for i := range len(inner) {
-		c := inner[i]
-		switch {
-		case bracket && (hexDigit(c) || c == ':' || c == '.'):
-		case !bracket && (alphanumeric(c) || c == '-' || c == '.' || c == '_'):
-		default:
-			return false
-		}
-	}
-	return inner != ""
+	return host != ""
 }
 
 // appendPath appends the normalised path, which is empty or begins with a slash.
