@@ -32,7 +32,7 @@ var jsonCalls = []string{
 	"operator create ann --name Ann --role admin", "operator list", "operator show ann", "operator update ann --role viewer", "operator delete ann --yes",
 	"client create other --access invoices=a", "client list", "client show other", "client update other --name Other",
 	"client disable other", "client enable other", "client grant other invoices b", "client ungrant other invoices b",
-	"client secret add other", "client secret list other", "client secret remove other s1 --yes", "client secret revoke other s2 --yes",
+	"client usage billing", "client secret add other", "client secret list other", "client secret remove other s1 --yes", "client secret revoke other s2 --yes",
 	"token --issuer $ISSUER --client billing --scope orders:read",
 	"inspect $TOKEN --issuer $ISSUER --audience https://orders.example.com",
 	"explain $REQUEST", "audit tail", "audit search", "audit search --changes", "audit verify",
