@@ -76,6 +76,7 @@ func appendBody(dst []byte, r *Record, at time.Time) []byte {
 		dst = appendInt(dst, `,"exp":`, r.Exp)
 	}
 	dst = appendPeer(dst, r.Peer)
+	dst = appendPresented(dst, r.Presented)
 	if r.Micros != 0 {
 		dst = appendInt(dst, `,"micros":`, r.Micros)
 	}

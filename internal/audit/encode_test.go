@@ -198,7 +198,7 @@ func TestAppendTime(t *testing.T) {
 func TestRecordHasNoPlaceForSecrets(t *testing.T) {
 	allowed := []string{
 		"Time", "Outcome", "Issuer", "Client", "Verified", "Cred", "APIs", "Count", "Code", "Reason", "RequestID", "Endpoint", "Method", "Scope", "JTI", "KID",
-		"Gen", "Exp", "Peer", "Micros", "Checks", "Dropped", "Node", "N", "Hash",
+		"Gen", "Exp", "Peer", "Presented", "Micros", "Checks", "Dropped", "Node", "N", "Hash",
 	}
 	var fields []string
 	for f := range reflect.TypeFor[Record]().Fields() {

@@ -50,11 +50,12 @@ type Record struct {
 	JTI       string           `json:"jti,omitempty"`
 	KID       string           `json:"kid,omitempty"`
 	Gen       int64            `json:"gen,omitempty"`
-	Exp       int64            `json:"exp,omitempty"`     // expiry of the token, seconds since 1970
-	Peer      netip.Addr       `json:"peer,omitzero"`     // the client's address, as the trusted proxies tell it
-	Micros    int64            `json:"micros,omitempty"`  // time taken so far, microseconds
-	Checks    []symbolon.Check `json:"checks,omitempty"`  // in the order in which they were made
-	Dropped   int64            `json:"dropped,omitempty"` // checks left out to stay within MaxRecord
+	Exp       int64            `json:"exp,omitempty"`       // expiry of the token, seconds since 1970
+	Peer      netip.Addr       `json:"peer,omitzero"`       // the client's address, as the trusted proxies tell it
+	Presented []Presented      `json:"presented,omitempty"` // what the token consumed: its replay is refused until then, also after a restart
+	Micros    int64            `json:"micros,omitempty"`    // time taken so far, microseconds
+	Checks    []symbolon.Check `json:"checks,omitempty"`    // in the order in which they were made
+	Dropped   int64            `json:"dropped,omitempty"`   // checks left out to stay within MaxRecord
 
 	Node string `json:"node,omitempty"` // set by Append: the node that wrote it
 	N    int64  `json:"n,omitempty"`    // set by Append: its number in the spool, without gaps

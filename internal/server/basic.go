@@ -20,7 +20,7 @@ var errBasic = symbolon.NewError(symbolon.InvalidRequest,
 var (
 	errScheme           = errors.New("the Authorization header has another scheme than Basic")
 	errNoAuthentication = errors.New("the request has no client authentication")
-	errAssertion        = errors.New("the request authenticates with an assertion, which is not offered")
+	errClaimed          = errors.New("the request has no client authentication; a header claims a certificate, but not from a trusted proxy")
 )
 
 // parseBasic reads a Basic Authorization header. RFC 6749 §2.3.1: both parts

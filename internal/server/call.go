@@ -16,6 +16,9 @@ type call struct {
 	now     time.Time
 	request *tokenRequest
 	hashed  map[string]bool // slow hashes that were computed: stored form → the secret fits
+	chained *error          // what came of checking the certificate's chain; nil: not checked yet
+	binding binding
+	marks   []replayed // what a token would consume
 	decided *registry.Decision
 	trace   symbolon.Trace
 	record  audit.Record
@@ -50,6 +53,7 @@ func (s *Server) end(c *call) {
 	clear(c.body) // it may hold a secret, out a token
 	clear(c.out)
 	clear(c.trace.Checks)
-	*c = call{body: c.body[:0], out: c.out[:0], trace: symbolon.Trace{Checks: c.trace.Checks[:0]}}
+	clear(c.marks)
+	*c = call{marks: c.marks[:0], body: c.body[:0], out: c.out[:0], trace: symbolon.Trace{Checks: c.trace.Checks[:0]}}
 	s.calls.Put(c)
 }

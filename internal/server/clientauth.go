@@ -2,12 +2,10 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/replica"
 )
@@ -19,25 +17,41 @@ var (
 	errElsewhere     = errors.New("the client may not authenticate at this issuer")
 	errNoIssuer      = errors.New("the issuer was deleted a moment ago")
 	errNotByMethod   = errors.New("the client may not authenticate by this method")
-	errWrongSecret   = errors.New("the secret is none of the client's")
 )
 
+// presented is what a request's proof of identity came to: one of the client's
+// credentials, or why it is none.
+type presented struct {
+	cred   string // id of the credential; "" when it is none of the client's
+	clause string // that the method follows
+	why    *fault // nil: it fits
+}
+
 // authenticate finds out whether the client is who it says it is, and by which
-// of its credentials. All causes of a refusal take the same steps: one digest,
-// at least decoySecrets comparisons, one answer (RFC 6749 §5.2). Only the
-// record tells them apart.
+// of its credentials. All causes of a refusal take the same steps and have one
+// answer (RFC 6749 §5.2). Only the record tells them apart.
 func (s *Server) authenticate(ctx context.Context, c *call, entry *replica.Entry) error {
 	c.record.Client, c.record.Method = c.request.ClientID, c.request.Method
 	c.record.Verified, c.record.Cred = false, ""
-	cred, err := s.findSecret(ctx, c, entry)
+	var p presented
+	var err error // of this node, not of the client
+	switch c.request.Method {
+	case symbolon.AuthPrivateKeyJWT:
+		p, err = s.byAssertion(ctx, c, entry)
+	case symbolon.AuthTLSClient:
+		p = s.byCertificate(c, entry)
+	default:
+		p, err = s.bySecret(ctx, c, entry)
+	}
 	if err != nil {
 		return err
 	}
-	if err := s.fits(c, entry, cred); err != nil {
-		return err
+	if why := s.fits(c, entry, p); why != nil {
+		c.trace.Fail(checkAuthentication, why.clause, why.expected, why.got, why.fix)
+		return registry.ErrClient.WithCause(why.cause)
 	}
-	c.trace.OK(checkAuthentication, "RFC 6749 §2.3.1", "a live secret of an active client", cred.ID)
-	c.record.Client, c.record.Cred, c.record.Verified = entry.Client.ID, cred.ID, true
+	c.trace.OK(checkAuthentication, p.clause, "a live credential of an active client", p.cred)
+	c.record.Client, c.record.Cred, c.record.Verified = entry.Client.ID, p.cred, true
 	return nil
 }
 
@@ -45,99 +59,31 @@ func (s *Server) authenticate(ctx context.Context, c *call, entry *replica.Entry
 // cap on refusals counts by it: were there several, it would tell them apart.
 const checkAuthentication = "client authentication"
 
-// fits says why the client may not have a token; nil when it may. cred is the
-// secret that it presented, nil when that is none of its own.
-func (s *Server) fits(c *call, entry *replica.Entry, cred *registry.Secret) error {
-	fail := func(expected, got, fix string, cause error) error {
-		c.trace.Fail(checkAuthentication, "RFC 6749 §5.2", expected, got, fix)
-		return registry.ErrClient.WithCause(cause)
+// fits says why the client may not have a token; nil when it may.
+func (s *Server) fits(c *call, entry *replica.Entry, p presented) *fault {
+	refuse := func(expected, got, fix string, cause error) *fault {
+		return &fault{"RFC 6749 §5.2", expected, got, fix, cause}
 	}
 	client := entry.Client
 	switch {
 	case entry.Unusable != nil:
-		return fail("a document that this version can use", "another", "upgrade this node, or write the client again", entry.Unusable)
+		return refuse("a document that this version can use", "another", "upgrade this node, or write the client again", entry.Unusable)
 	case client == nil:
-		return fail("a known client", "an unknown id", "create the client, or correct the id in the program", errUnknownClient)
+		return refuse("a known client", "an unknown id", "create the client, or correct the id in the program", errUnknownClient)
 	case !client.AtIssuer(c.Issuer.ID):
-		return fail("a client of issuer "+c.Issuer.ID, "a client of others only", "add the issuer to the client's issuers, or use one of them", errElsewhere)
+		return refuse("a client of issuer "+c.Issuer.ID, "a client of others only", "add the issuer to the client's issuers, or use one of them", errElsewhere)
 	case client.State != registry.StateActive:
-		return fail(registry.StateActive, client.State, "symbolon client enable "+client.ID, fmt.Errorf("the client is %s", client.State))
-	case !client.Authenticates(c.request.Method):
-		return fail("a method that the client may use", c.request.Method, "send the secret the other way, or widen the client's auth", errNotByMethod)
-	case cred == nil:
-		return fail("a secret of the client", "another", "give the program one of the client's secrets, or add a new one", errWrongSecret)
-	case !cred.Live(c.now):
-		return fail("a secret that has not expired", cred.ID, "add a new secret to the client and give it to the program", fmt.Errorf("secret %s has expired", cred.ID))
+		return refuse(registry.StateActive, client.State, "symbolon client enable "+client.ID, fmt.Errorf("the client is %s", client.State))
+	case !client.Authenticates(c.record.Method):
+		return refuse("a method that the client may use", c.record.Method, "authenticate by a credential that the client has, or widen its auth", errNotByMethod)
 	}
-	return nil
+	return p.why
 }
 
-// decoySecrets is the least number of comparisons. A client has one secret, or
-// two while they rotate; an unknown one has none.
-const decoySecrets = 4
-
-// findSecret gives the client's secret that was presented, live or not; nil
-// when it is none of them. It compares with all of them in constant time, and
-// with as many decoys as it takes.
-func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry) (*registry.Secret, error) {
-	s.counted("digest")
-	presented := sha256.Sum256([]byte(c.request.Secret))
-	var decoy [32]byte // the digest of no known value
-	found := -1
-	for i := range max(len(entry.Digests), decoySecrets) {
-		stored := &decoy
-		if i < len(entry.Digests) {
-			stored = &entry.Digests[i]
-		}
-		s.counted("compare")
-		if subtle.ConstantTimeCompare(presented[:], stored[:]) == 1 && i < len(entry.Digests) {
-			found = i
-		}
-	}
-	if entry.Client == nil {
-		return nil, nil
-	}
-	if found >= 0 {
-		return &entry.Client.Secrets[found], nil
-	}
-	return s.findImported(ctx, c, entry.Client)
-}
-
-// findImported looks among the imported secrets, which need a slow hash. A
-// value that was generated here is never one of them.
-func (s *Server) findImported(ctx context.Context, c *call, client *registry.Client) (*registry.Secret, error) {
-	for i := range client.Secrets {
-		hash := client.Secrets[i].Hash
-		if !strings.HasPrefix(hash, registry.HashArgon2id) || registry.IsGenerated(c.request.Secret) {
-			continue
-		}
-		hit, err := s.slowHash(ctx, c, hash)
-		if err != nil {
-			return nil, err
-		}
-		if hit {
-			return &client.Secrets[i], nil
-		}
-	}
-	return nil, nil
-}
-
-// slowHash compares once per request and stored form: a refusal looks at the
-// client twice.
-func (s *Server) slowHash(ctx context.Context, c *call, hash string) (hit bool, err error) {
-	if hit, known := c.hashed[hash]; known {
-		return hit, nil
-	}
-	p, ok := registry.ParseArgon2id(hash)
-	if !ok {
-		return false, nil
-	}
-	if hit, err = s.hashing.matches(ctx, c.request.Secret, p); err != nil {
-		return false, err
-	}
-	if c.hashed == nil {
-		c.hashed = make(map[string]bool)
-	}
-	c.hashed[hash] = hit
-	return hit, nil
+// usable reports whether the client could authenticate here at all: only for
+// such a client anybody else is asked for its keys.
+func (s *Server) usable(c *call, entry *replica.Entry) bool {
+	client := entry.Client
+	return entry.Unusable == nil && client != nil && client.AtIssuer(c.Issuer.ID) &&
+		client.State == registry.StateActive && client.Authenticates(c.request.Method)
 }

@@ -14,6 +14,7 @@ func (s *Server) decide(c *call, client *registry.Client) error {
 		Client:     client,
 		Credential: c.record.Cred,
 		Method:     c.record.Method,
+		Binding:    c.binding.kind,
 		Resources:  c.request.Resources,
 		Audience:   c.request.Audience,
 		Scopes:     c.request.Scopes,

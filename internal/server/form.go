@@ -14,7 +14,7 @@ type form struct {
 	grantType, clientID, clientSecret string
 	scope, audience                   string
 	resources                         []string
-	assertion, assertionType          bool // present: a method of authentication that is not offered
+	assertion, assertionType          string
 }
 
 var (
@@ -104,11 +104,9 @@ func (f *form) set(name, value string) error {
 		}
 		return nil
 	case "client_assertion":
-		f.assertion = true
-		return nil
+		into = &f.assertion
 	case "client_assertion_type":
-		f.assertionType = true
-		return nil
+		into = &f.assertionType
 	default:
 		return nil
 	}

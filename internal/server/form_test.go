@@ -24,7 +24,7 @@ func TestForm(t *testing.T) {
 		"RFC 6749 §3.2: empty = absent": {body: "grant_type=x&scope=&audience&resource=", want: form{grantType: "x"}},
 		"RFC 6749 §3.2: unknown ones":   {body: "grant_type=x&colour=blue&line=%0A&=z&Scope=b", want: form{grantType: "x"}},
 		"RFC 8707 §2: resource repeats": {body: "resource=a&resource=b&resource=a", want: form{resources: []string{"a", "b"}}},
-		"an assertion is noticed":       {body: "client_assertion=x&client_assertion_type=y", want: form{assertion: true, assertionType: true}},
+		"an assertion is noticed":       {body: "client_assertion=x&client_assertion_type=y", want: form{assertion: "x", assertionType: "y"}},
 		"empty pairs":                   {body: "&&grant_type=x&", want: form{grantType: "x"}},
 		"nothing":                       {body: ""},
 		"64 parameters":                 {body: many(symbolon.MaxParameters)},
@@ -110,7 +110,7 @@ func FuzzForm(f *testing.F) {
 				t.Errorf("resource %q is lost", r)
 			}
 		}
-		if got.assertion != (values.Get("client_assertion") != "") || got.assertionType != (values.Get("client_assertion_type") != "") {
+		if got.assertion != values.Get("client_assertion") || got.assertionType != values.Get("client_assertion_type") {
 			t.Errorf("assertion %v %v in %q", got.assertion, got.assertionType, body)
 		}
 	})

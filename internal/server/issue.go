@@ -60,7 +60,10 @@ func (s *Server) issue(c *call) error {
 		Scope:    d.Scope,
 		Gen:      c.Snapshot.Gen(),
 		Cred:     c.record.Cred,
-		Extra:    d.Extra,
+
+		Confirmation: c.binding.confirmation(),
+
+		Extra: d.Extra,
 	}
 	c.out = claims.AppendJSON(c.out[:0])
 	token, err := signer.Sign(c.out)
@@ -72,7 +75,7 @@ func (s *Server) issue(c *call) error {
 		return errNoSigner.WithCause(fmt.Errorf("sign with key %s: %w", key.ID, err))
 	}
 	c.out = appendAnswer(c.out[:0], symbolon.TokenAnswer{
-		AccessToken: token, TokenType: symbolon.TokenTypeBearer, ExpiresIn: expires - issued, Scope: d.Scope,
+		AccessToken: token, TokenType: c.binding.tokenType(), ExpiresIn: expires - issued, Scope: d.Scope,
 	})
 	c.record.JTI, c.record.KID, c.record.Gen, c.record.Exp = claims.ID, key.ID, claims.Gen, expires
 	return nil

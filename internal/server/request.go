@@ -1,6 +1,8 @@
 package server
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,6 +23,11 @@ type tokenRequest struct {
 	Scopes    []string
 	Resources []string // without repetitions
 	Audience  string
+
+	Assertion   *assertion          // with AuthPrivateKeyJWT
+	Proofs      []string            // values of the DPoP header
+	Certificate *x509.Certificate   // of the connection; whoever presented it has its key
+	Chain       []*x509.Certificate // what came along with it
 }
 
 // String tells the method only: a request holds a secret, and is never printed.
@@ -45,6 +52,8 @@ var (
 		"client_id differs from the client in the Authorization header; leave one of them out")
 	errNoClientID = symbolon.NewError(symbolon.InvalidRequest,
 		"client_secret came without client_id; send both, or use the Authorization header")
+	errHalfAssertion = symbolon.NewError(symbolon.InvalidRequest,
+		"client_assertion and client_assertion_type belong together; send both")
 	errScopeForm = symbolon.NewError(symbolon.InvalidScope,
 		"scope holds a character that no scope may have; send scope values separated by spaces")
 )
@@ -52,10 +61,10 @@ var (
 // readRequest reads the parameters and the credentials of a token request. It
 // is the last to see the *http.Request. It gives what it has read also with an
 // error, for the record. The body is read into the space of buf, which grows.
-func readRequest(w http.ResponseWriter, r *http.Request, buf *[]byte) (*tokenRequest, error) {
-	q := new(tokenRequest)
+func readRequest(x *web.Exchange, r *http.Request, buf *[]byte) (*tokenRequest, error) {
+	q := &tokenRequest{Proofs: r.Header[symbolon.HeaderDPoP], Certificate: x.Certificate, Chain: x.Chain}
 	// RFC 6749 §3.2: the client MUST use POST.
-	if err := web.CheckMethod(w, r, http.MethodPost); err != nil {
+	if err := web.CheckMethod(x, r, http.MethodPost); err != nil {
 		return q, err
 	}
 	if r.URL.RawQuery != "" {
@@ -75,6 +84,9 @@ func readRequest(w http.ResponseWriter, r *http.Request, buf *[]byte) (*tokenReq
 	}
 	q.GrantType, q.Audience, q.Resources = f.grantType, f.audience, f.resources
 	if err := q.credentials(&f, r.Header["Authorization"]); err != nil {
+		if x.Claimed && errors.Is(err, errNoAuthentication) {
+			err = registry.ErrClient.WithCause(errClaimed)
+		}
 		return q, err
 	}
 	q.Scopes, err = splitScope(f.scope)
@@ -116,9 +128,9 @@ func isForm(h http.Header) bool {
 // the body. RFC 6749 §2.3: the client MUST NOT use more than one method.
 func (q *tokenRequest) credentials(f *form, headers []string) error {
 	q.ClientID = f.clientID
-	assertion := f.assertion || f.assertionType
+	asserts := f.assertion != "" || f.assertionType != ""
 	if len(headers) > 0 {
-		if len(headers) > 1 || f.clientSecret != "" || assertion {
+		if len(headers) > 1 || f.clientSecret != "" || asserts {
 			return errTwoMethods
 		}
 		id, secret, err := parseBasic(headers[0])
@@ -132,16 +144,40 @@ func (q *tokenRequest) credentials(f *form, headers []string) error {
 		return nil
 	}
 	switch {
-	case f.clientSecret != "" && assertion:
+	case f.clientSecret != "" && asserts:
 		return errTwoMethods
-	case assertion:
-		return registry.ErrClient.WithCause(errAssertion)
+	case asserts:
+		return q.assert(f)
 	case f.clientSecret != "" && f.clientID == "":
 		return errNoClientID
-	case f.clientSecret == "":
+	case f.clientSecret != "":
+		q.Secret, q.Method = f.clientSecret, symbolon.AuthSecretPost
+	case q.Certificate != nil && f.clientID != "":
+		// RFC 8705 §2: the client_id tells whose certificate it is. Which of the two
+		// methods it is follows from the client's credentials.
+		q.Method = symbolon.AuthTLSClient
+	default:
 		return registry.ErrClient.WithCause(errNoAuthentication)
 	}
-	q.Secret, q.Method = f.clientSecret, symbolon.AuthSecretPost
+	return nil
+}
+
+// assert takes the client's identity from an assertion (RFC 7523 §2.2). RFC 7521
+// §4.2: client_id may be left out, then the assertion's subject is the client.
+func (q *tokenRequest) assert(f *form) (err error) {
+	if f.assertion == "" || f.assertionType == "" {
+		return errHalfAssertion
+	}
+	q.Method = symbolon.AuthPrivateKeyJWT
+	if f.assertionType != symbolon.AssertionTypeJWT {
+		return registry.ErrClient.WithCause(errAssertionType)
+	}
+	if q.Assertion, err = readAssertion(f.assertion); err != nil {
+		return registry.ErrClient.WithCause(err)
+	}
+	if q.ClientID == "" {
+		q.ClientID = q.Assertion.subject
+	}
 	return nil
 }
 

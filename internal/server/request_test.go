@@ -30,7 +30,7 @@ func FuzzReadRequest(f *testing.F) {
 		var err error
 		w := httptest.NewRecorder()
 		web.Wrap(web.Config{}, func(w http.ResponseWriter, r *http.Request) error {
-			q, err = readRequest(w, r, new([]byte))
+			q, err = readRequest(web.ExchangeOf(w), r, new([]byte))
 			return err
 		}).ServeHTTP(w, r)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/replica"
 )
@@ -25,6 +26,18 @@ type Config struct {
 	Replica *replica.Replica
 	Ring    *keys.Ring
 	Spool   *audit.Spool
+
+	// Keys fetches the keys of clients that publish them at a jwks_uri. Nil: they
+	// are not fetched, and only registered keys count.
+	Keys *KeySource
+	// Nonces are demanded in DPoP proofs where the issuer says so (RFC 9449 §8).
+	// Nil: nowhere.
+	Nonces *dpop.Nonces
+	// Replay remembers the assertions and proofs that were presented to this node;
+	// default: a memory of its own. Shared is the memory of several nodes, which
+	// is asked first; nil: there is none. Its errors are those of dpop.Replay.
+	Replay dpop.Replay
+	Shared dpop.Replay
 
 	// Certificates says how the certificate of a client can reach the issuer of
 	// that URL: ok, that it can, and the URL that stands for the issuer's where
@@ -45,6 +58,7 @@ type Config struct {
 type Server struct {
 	cfg     Config
 	hashing *hashers
+	decoy   *decoy
 	library library
 	calls   sync.Pool // of *call
 
@@ -61,7 +75,10 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, hashing: newHashers()}
+	if cfg.Replay == nil {
+		cfg.Replay = dpop.NewMemory(dpop.MemoryConfig{Now: cfg.Now})
+	}
+	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy()}
 	s.library.config = &s.cfg
 	s.calls.New = func() any { return new(call) }
 	return s

@@ -18,6 +18,7 @@ func (s *Server) serveToken(at Place, w http.ResponseWriter, r *http.Request) er
 	defer s.end(c)
 	var err error
 	c.request, err = readRequest(x, r, &c.body)
+	s.offerNonce(c, x)
 	if err = c.checkRead(err); err == nil {
 		err = s.token(r.Context(), c)
 	}
@@ -41,6 +42,11 @@ func (s *Server) token(ctx context.Context, c *call) error {
 	// RFC 6749 §2.3, §3.2.1: the client authenticates. RFC 6749 §3.3, RFC 8707
 	// §2: it gets a token for one API, with scopes that were granted to it.
 	if err := s.judge(ctx, c); err != nil {
+		return err
+	}
+	// RFC 7523 §3, RFC 9449 §11.1: what was presented is good for one token. Last
+	// of all checks: a refused request consumes nothing.
+	if err := s.consume(ctx, c); err != nil {
 		return err
 	}
 	// RFC 9068 §2: a signed token of its own type.
@@ -121,17 +127,27 @@ func (s *Server) judge(ctx context.Context, c *call) error {
 
 // attempt is one look at the client and what it may have.
 func (s *Server) attempt(ctx context.Context, c *call, entry *replica.Entry) error {
+	c.marks = c.marks[:0]
 	if err := s.authenticate(ctx, c, entry); err != nil {
+		return err
+	}
+	// RFC 9449 §5, RFC 8705 §3: to which key the token is bound.
+	if err := s.prove(c); err != nil {
 		return err
 	}
 	return s.decide(c, entry.Client)
 }
 
 // confirmable reports whether a refusal may follow from a replica that is
-// behind: all do that are about the client, and not about this node.
+// behind: all do that are about the client, and not about this node or the
+// proof, which are the same everywhere.
 func confirmable(err error) bool {
-	code := symbolon.AsError(err).Code
-	return code.TokenStatus() < http.StatusInternalServerError && code != symbolon.TooManyRequests
+	switch code := symbolon.AsError(err).Code; code {
+	case symbolon.TooManyRequests, symbolon.InvalidDPoPProof, symbolon.UseDPoPNonce:
+		return false
+	default:
+		return code.TokenStatus() < http.StatusInternalServerError
+	}
 }
 
 var errLookUp = &symbolon.Error{

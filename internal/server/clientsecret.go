@@ -1,0 +1,103 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/replica"
+)
+
+var errWrongSecret = errors.New("the secret is none of the client's")
+
+// bySecret is client_secret_basic and client_secret_post (RFC 6749 §2.3.1). All
+// causes of a refusal cost one digest and at least decoySecrets comparisons.
+func (s *Server) bySecret(ctx context.Context, c *call, entry *replica.Entry) (presented, error) {
+	p := presented{clause: "RFC 6749 §2.3.1"}
+	secret, err := s.findSecret(ctx, c, entry)
+	switch {
+	case err != nil:
+	case secret == nil:
+		p.why = &fault{p.clause, "a secret of the client", "another", "give the program one of the client's secrets, or add a new one", errWrongSecret}
+	case !secret.Live(c.now):
+		p.why = &fault{p.clause, "a secret that has not expired", secret.ID, "add a new secret to the client and give it to the program",
+			fmt.Errorf("secret %s has expired", secret.ID)}
+	default:
+		p.cred = secret.ID
+	}
+	return p, err
+}
+
+// decoySecrets is the least number of comparisons. A client has one secret, or
+// two while they rotate; an unknown one has none.
+const decoySecrets = 4
+
+// findSecret gives the client's secret that was presented, live or not; nil
+// when it is none of them. It compares with all of them in constant time, and
+// with as many decoys as it takes.
+func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry) (*registry.Secret, error) {
+	s.counted("digest")
+	presented := sha256.Sum256([]byte(c.request.Secret))
+	var decoy [32]byte // the digest of no known value
+	found := -1
+	for i := range max(len(entry.Digests), decoySecrets) {
+		stored := &decoy
+		if i < len(entry.Digests) {
+			stored = &entry.Digests[i]
+		}
+		s.counted("compare")
+		if subtle.ConstantTimeCompare(presented[:], stored[:]) == 1 && i < len(entry.Digests) {
+			found = i
+		}
+	}
+	if entry.Client == nil {
+		return nil, nil
+	}
+	if found >= 0 {
+		return &entry.Client.Secrets[found], nil
+	}
+	return s.findImported(ctx, c, entry.Client)
+}
+
+// findImported looks among the imported secrets, which need a slow hash. A
+// value that was generated here is never one of them.
+func (s *Server) findImported(ctx context.Context, c *call, client *registry.Client) (*registry.Secret, error) {
+	for i := range client.Secrets {
+		hash := client.Secrets[i].Hash
+		if !strings.HasPrefix(hash, registry.HashArgon2id) || registry.IsGenerated(c.request.Secret) {
+			continue
+		}
+		hit, err := s.slowHash(ctx, c, hash)
+		if err != nil {
+			return nil, err
+		}
+		if hit {
+			return &client.Secrets[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// slowHash compares once per request and stored form: a refusal looks at the
+// client twice.
+func (s *Server) slowHash(ctx context.Context, c *call, hash string) (hit bool, err error) {
+	if hit, known := c.hashed[hash]; known {
+		return hit, nil
+	}
+	p, ok := registry.ParseArgon2id(hash)
+	if !ok {
+		return false, nil
+	}
+	if hit, err = s.hashing.matches(ctx, c.request.Secret, p); err != nil {
+		return false, err
+	}
+	if c.hashed == nil {
+		c.hashed = make(map[string]bool)
+	}
+	c.hashed[hash] = hit
+	return hit, nil
+}
