@@ -18,7 +18,7 @@ func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Fatalf("a full disk cannot be tried without mounting a tmpfs (run as root, in a container with CAP_SYS_ADMIN): %v", err)
+		t.Fatalf("a full disk cannot be tried without mounting a tmpfs: %v; run `scripts/unit.sh ./internal/audit`, or as root with CAP_SYS_ADMIN", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {
