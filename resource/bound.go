@@ -3,7 +3,9 @@ package resource
 import (
 	"crypto/subtle"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/dpop"
@@ -17,7 +19,11 @@ const (
 	BoundMTLS     = "mtls"     // to a client certificate (RFC 8705)
 )
 
-func (cfg *Config) checkBound() error {
+// checkBinding looks at the fields that need no other.
+func (cfg *Config) checkBinding() error {
+	if v := reflect.ValueOf(cfg.Replay); v.Kind() == reflect.Pointer && v.IsNil() {
+		return wrong("Replay", errors.New("is a nil pointer; leave the field nil for a memory inside this process"))
+	}
 	switch cfg.Bound {
 	case "", BoundOptional, BoundRequired, BoundDPoP, BoundMTLS:
 		return nil

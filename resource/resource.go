@@ -210,7 +210,7 @@ func (cfg *Config) check() (public *url.URL, err error) {
 	case cfg.TokenCache < 0:
 		return nil, wrong("TokenCache", errors.New("must not be negative"))
 	}
-	if err := cfg.checkBound(); err != nil {
+	if err := cfg.checkBinding(); err != nil {
 		return nil, err
 	}
 	return cfg.publicURL()
