@@ -170,8 +170,8 @@ func (n *Node) tokenURLs(iss string) []string {
 	return urls
 }
 
-// maxPresented bounds the octets of all certificates that a client presents: as
-// many as the largest head of a request could hold.
+// maxPresented bounds the octets of all certificates that a client presents. TLS
+// itself would take 256 KiB.
 const maxPresented = 32 << 10
 
 var errPresented = fmt.Errorf("the client presents more than %d certificates or %d octets of them", web.MaxCertificates, maxPresented)
