@@ -182,7 +182,7 @@ func TestStickiness(t *testing.T) {
 		_, _, err = w.EnableClient(ctx, w.actor, billing)
 		w.ok(err)
 
-		_, _, err = w.RevokeSecret(ctx, w.actor, billing, "s1")
+		_, _, err = w.RevokeCredential(ctx, w.actor, billing, CredentialSecret, "s1")
 		w.ok(err)
 		plan = w.apply(file(t, small))
 		w.wants(plan, "keep client billing")

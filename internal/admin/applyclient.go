@@ -12,14 +12,15 @@ import (
 // setPrefix begins StateBy of a client that a file disabled in so many words.
 const setPrefix = "set:"
 
-// clients brings the clients of the file about. Their state and secrets are
-// not fields like others: a file may stop a client and retire a secret, and
+// clients brings the clients of the file about. Their state and credentials are
+// not fields like others: a file may stop a client and retire a credential, and
 // never takes such a thing back.
 func (p *applier) clients() error {
 	for _, n := range p.req.Objects.Clients {
 		plain := n
 		plain.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f string) bool {
-			return f == "state" || f == "secrets" || strings.HasPrefix(f, "secrets.")
+			top, _, _ := strings.Cut(f, ".")
+			return slices.Contains([]string{"state", "secrets", "keys", "certificates"}, top)
 		})
 		s, client, err := bring(p, registry.KindClient, n.Object.ID, plain, clientMembers)
 		if err != nil {
@@ -40,6 +41,8 @@ func (p *applier) clients() error {
 				return err
 			}
 		}
+		bringPublic(p, s, n, keyList(client, n.Object.Keys))
+		bringPublic(p, s, n, certificateList(client, n.Object.Certificates))
 	}
 	return nil
 }
@@ -124,12 +127,7 @@ func (p *applier) secret(s *staged, client *registry.Client, n Named[registry.Cl
 		return nil
 	}
 	if i := findSpent(client, want.ID); i >= 0 {
-		was := "removed"
-		if !client.Spent[i].Revoked.IsZero() {
-			was = "revoked on " + client.Spent[i].Revoked.Format("2006-01-02")
-		}
-		p.note(s.ref, Note{Text: fmt.Sprintf("secret %s was %s; a file does not bring it back, give the new one another id", want.ID, was),
-			Undo: fmt.Sprintf("symbolon client secret add %s --id %s", client.ID, nextSecretID(client))})
+		p.noteSpent(s, client, CredentialSecret, client.Spent[i])
 		return nil
 	}
 	if i := findSecret(client, want.ID); i >= 0 {

@@ -61,7 +61,7 @@ func TestImportedSecrets(t *testing.T) {
 		// Its form differs each time, so the equal value is found by trying.
 		_, _, err = w.AddSecret(ctx, w.actor, target, NewCredential{Value: value})
 		w.refused(err, Refused, "s1 already")
-		_, _, err = w.RevokeSecret(ctx, w.actor, target, "s1")
+		_, _, err = w.RevokeCredential(ctx, w.actor, target, CredentialSecret, "s1")
 		w.ok(err)
 		_, _, err = w.AddSecret(ctx, w.actor, target, NewCredential{Value: value})
 		w.refused(err, Refused, "revoked as s1")
@@ -72,7 +72,7 @@ func TestImportedSecrets(t *testing.T) {
 		if added.Secret.ID != "s2" || !added.Value.IsZero() {
 			t.Errorf("added %+v", added)
 		}
-		_, _, err = w.RevokeSecret(ctx, w.actor, target, "s2")
+		_, _, err = w.RevokeCredential(ctx, w.actor, target, CredentialSecret, "s2")
 		w.ok(err)
 		_, _, err = w.AddSecret(ctx, w.actor, target, NewCredential{Hash: registry.HashGenerated(generated.Reveal())})
 		w.refused(err, Invalid, "revoked")
@@ -89,14 +89,14 @@ func TestACredentialIDIsNeverUsedAgain(t *testing.T) {
 		}
 		w.ok(add("blue"))
 		w.refused(add("blue"), Invalid, "secrets.blue")
-		_, _, err := w.RemoveSecret(ctx, w.actor, target, "blue")
+		_, _, err := w.RemoveCredential(ctx, w.actor, target, CredentialSecret, "blue")
 		w.ok(err)
 		w.refused(add("blue"), Invalid, "never used")
-		_, _, err = w.RemoveSecret(ctx, w.actor, target, "blue")
+		_, _, err = w.RemoveCredential(ctx, w.actor, target, CredentialSecret, "blue")
 		w.refused(err, NotFound, "blue", "secret list billing")
 
 		// Revoking what was removed is still possible: its tokens may be about.
-		_, _, err = w.RevokeSecret(ctx, w.actor, target, "blue")
+		_, _, err = w.RevokeCredential(ctx, w.actor, target, CredentialSecret, "blue")
 		w.ok(err)
 		if !slices.Contains(w.denialIDs(), "credential:billing:blue") {
 			t.Errorf("denials %v", w.denialIDs())

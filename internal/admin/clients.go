@@ -9,13 +9,16 @@ import (
 
 // clientMembers are what an update of a client may name. Its state and its
 // credentials have operations of their own.
-var clientMembers = []string{"name", "owner", "labels", "issuers", "bound", "auth", "access", "default_api", "claims", "managed_by"}
+var clientMembers = []string{"name", "owner", "labels", "issuers", "bound", "auth", "access", "default_api", "claims",
+	"jwks_uri", "legacy_assertion", "managed_by"}
 
 // CreateClient is a new client.
 type CreateClient struct {
-	Client   registry.Client // an empty ID: one is made; Secrets and Spent must be empty
-	Secret   NewCredential   // its first secret
-	NoSecret bool            // it has none yet
+	Client      registry.Client // an empty ID: one is made; the lists of credentials and Spent must be empty
+	Secret      NewCredential   // its first secret
+	Key         *NewKey         // its first key
+	Certificate *NewCertificate // its first certificate credential
+	NoSecret    bool            // it has none: set by itself where another credential comes along and no secret does
 }
 
 // CreatedClient is a new client, with its secret where the server made it: this
@@ -44,6 +47,16 @@ func (a *Admin) CreateClient(ctx context.Context, actor Actor, req CreateClient)
 			return err
 		}
 		s.asked = len(fresh.DefaultAPI) > 0
+		if req.Key != nil {
+			if _, err := c.addKey(&fresh, *req.Key); err != nil {
+				return err
+			}
+		}
+		if req.Certificate != nil {
+			if _, err := c.addCertificate(&fresh, *req.Certificate); err != nil {
+				return err
+			}
+		}
 		if req.NoSecret {
 			return nil
 		}
@@ -60,8 +73,13 @@ func (a *Admin) CreateClient(ctx context.Context, actor Actor, req CreateClient)
 // prepare fills what the request leaves open, and gives the secret if one had
 // to be made.
 func (r *CreateClient) prepare() (made Secret, err error) {
-	if len(r.Client.Secrets) > 0 || len(r.Client.Spent) > 0 || r.Client.StateBy != "" {
-		return made, invalid("give the secret beside the client", "secrets, spent and state_by are not part of a new client")
+	c := &r.Client
+	if len(c.Secrets)+len(c.Keys)+len(c.Certificates)+len(c.Spent) > 0 || c.StateBy != "" {
+		return made, invalid("give the first of them beside the client", "secrets, keys, certificates, spent and state_by are not part of a new client")
+	}
+	other := r.Key != nil || r.Certificate != nil || c.JWKSURI != ""
+	if other && r.Secret.Value.IsZero() && r.Secret.Hash == "" && r.Secret.ID == "" && r.Secret.Expires.IsZero() {
+		r.NoSecret = true
 	}
 	if r.Client.ID == "" {
 		r.Client.ID = generateID("client")
@@ -161,7 +179,7 @@ func (a *Admin) Client(ctx context.Context, actor Actor, id string) (Client, err
 	if err != nil {
 		return Client{}, fromStore(err)
 	}
-	return showClient(client, version, lastUse(used)), nil
+	return showClient(client, version, lastUse(used), a.now()), nil
 }
 
 // Clients lists clients, without the last use of their credentials.
@@ -169,7 +187,7 @@ func (a *Admin) Clients(ctx context.Context, actor Actor, q Query) (Page[Client]
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[Client]{}, err
 	}
-	return list(ctx, a, registry.KindClient, q, func(c *registry.Client, v int64) Client { return showClient(c, v, nil) })
+	return list(ctx, a, registry.KindClient, q, func(c *registry.Client, v int64) Client { return showClient(c, v, nil, a.now()) })
 }
 
 // administrative reports whether access to the API is power over this server.

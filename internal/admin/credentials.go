@@ -2,7 +2,7 @@ package admin
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/registry"
@@ -69,15 +69,15 @@ func (a *Admin) AddSecret(ctx context.Context, actor Actor, t Target, n NewCrede
 func (c *change) addSecret(client *registry.Client, n NewCredential) (string, error) {
 	s := registry.Secret{ID: n.ID, Hash: n.Hash, Created: c.now, Expires: n.Expires, ManagedBy: n.managedBy}
 	if s.ID == "" {
-		s.ID = nextSecretID(client)
+		s.ID = nextCredentialID(client, CredentialSecret)
 	}
-	if !n.Expires.IsZero() && !n.Expires.After(c.now) {
-		return "", invalid("give a time to come", "the secret %s would have expired already", s.ID)
+	if err := c.stillToCome(CredentialSecret, s.ID, n.Expires); err != nil {
+		return "", err
 	}
 	if !n.Value.IsZero() {
 		// An argon2id form differs each time, so equal values are found by trying.
 		for _, spent := range client.Spent {
-			if spent.Digest != "" && c.prep.fits(spent.Digest, n.Value) {
+			if isSecretHash(spent.Digest) && c.prep.fits(spent.Digest, n.Value) {
 				return "", refused("make a new secret", "this secret of client %s was revoked as %s", client.ID, spent.ID)
 			}
 		}
@@ -92,57 +92,7 @@ func (c *change) addSecret(client *registry.Client, n NewCredential) (string, er
 	return s.ID, nil
 }
 
-// nextSecretID is the first of s1, s2, … that was never used.
-func nextSecretID(client *registry.Client) string {
-	for n := 1; ; n++ {
-		id := fmt.Sprintf("s%d", n)
-		if findSecret(client, id) < 0 && findSpent(client, id) < 0 {
-			return id
-		}
-	}
-}
-
-// RemoveSecret ends a rotation: the secret is not accepted any more, and the
-// tokens obtained with it stay good until they expire.
-func (a *Admin) RemoveSecret(ctx context.Context, actor Actor, t Target, id string) (Client, int64, error) {
-	return a.editClient(ctx, actor, t, "secret.remove", func(_ *change, s *staged, client *registry.Client) error {
-		i := findSecret(client, id)
-		if i < 0 {
-			return noSecret(client, id)
-		}
-		client.Secrets = append(client.Secrets[:i], client.Secrets[i+1:]...)
-		s.why = "secret " + id
-		return nil
-	})
-}
-
-// RevokeSecret is for a secret that leaked: it is not accepted any more, under
-// no id, and the tokens obtained with it are denied. It works on a secret that was
-// removed before, too.
-func (a *Admin) RevokeSecret(ctx context.Context, actor Actor, t Target, id string) (Client, int64, error) {
-	return a.editClient(ctx, actor, t, "secret.revoke", func(c *change, s *staged, client *registry.Client) error {
-		return c.revokeSecret(s, client, id)
-	})
-}
-
-func (c *change) revokeSecret(s *staged, client *registry.Client, id string) error {
-	s.why = "secret " + id
-	if i := findSpent(client, id); i >= 0 {
-		if client.Spent[i].Revoked.IsZero() {
-			client.Spent[i].Revoked = c.now
-		}
-		return nil
-	}
-	i := findSecret(client, id)
-	if i < 0 {
-		return noSecret(client, id)
-	}
-	client.Spent = append(client.Spent, registry.Spent{ID: id, Digest: client.Secrets[i].Hash, Revoked: c.now})
-	client.Secrets = append(client.Secrets[:i], client.Secrets[i+1:]...)
-	return nil
-}
-
-func noSecret(client *registry.Client, id string) error {
-	return &Error{Code: NotFound, Message: fmt.Sprintf("client %s has no secret %q", client.ID, id),
-		Fix: "`symbolon client secret list " + client.ID + "` shows what it has"}
+// isSecretHash reports whether the digest of a spent credential is a secret's.
+func isSecretHash(digest string) bool {
+	return strings.HasPrefix(digest, registry.HashSHA256) || strings.HasPrefix(digest, registry.HashArgon2id)
 }

@@ -58,8 +58,36 @@ func TestWhatDenies(t *testing.T) {
 		{"remove a scope of an API", removeScope, []string{atOrders}},
 		{"delete an API", func(w *world) error { _, err := w.DeleteAPI(ctx, w.actor, Target{ID: "orders"}); return err }, []string{atOrders, otherThere}},
 		{"add a secret", func(w *world) error { _, _, err := w.AddSecret(ctx, w.actor, billing, NewCredential{}); return err }, nil},
-		{"remove a secret", func(w *world) error { _, _, err := w.RemoveSecret(ctx, w.actor, billing, "s1"); return err }, nil},
-		{"revoke a secret", func(w *world) error { _, _, err := w.RevokeSecret(ctx, w.actor, billing, "s1"); return err }, []string{"credential:billing:s1"}},
+		{"remove a secret", func(w *world) error {
+			_, _, err := w.RemoveCredential(ctx, w.actor, billing, CredentialSecret, "s1")
+			return err
+		}, nil},
+		{"revoke a secret", func(w *world) error {
+			_, _, err := w.RevokeCredential(ctx, w.actor, billing, CredentialSecret, "s1")
+			return err
+		}, []string{"credential:billing:s1"}},
+		{"add a key", func(w *world) error {
+			_, _, err := w.AddKey(ctx, w.actor, billing, NewKey{Text: secondJWK})
+			return err
+		}, nil},
+		{"remove a key", func(w *world) error {
+			_, _, err := w.RemoveCredential(ctx, w.actor, billing, CredentialKey, "k1")
+			return err
+		}, nil},
+		{"revoke a key", func(w *world) error {
+			_, _, err := w.RevokeCredential(ctx, w.actor, billing, CredentialKey, "k1")
+			return err
+		}, []string{"credential:billing:k1"}},
+		{"change a jwks_uri", func(w *world) error { return patch(w, `{"jwks_uri":"https://other.example.com/jwks"}`) }, nil},
+		{"revoke a jwks_uri", func(w *world) error {
+			_, _, err := w.RevokeCredential(ctx, w.actor, billing, CredentialKey, uriID)
+			return err
+		}, []string{"credential:billing:" + uriID}},
+		{"revoke a certificate", func(w *world) error {
+			_, _, err := w.RevokeCredential(ctx, w.actor, billing, CredentialCertificate, "c1")
+			return err
+		}, []string{"credential:billing:c1"}},
+		{"deny a key", func(w *world) error { _, _, err := w.DenyCredential(ctx, w.actor, "billing", "k1"); return err }, []string{"credential:billing:k1"}},
 		{"deny a client", func(w *world) error { _, _, err := w.DenyClient(ctx, w.actor, "billing"); return err }, []string{client}},
 		{"deny a credential", func(w *world) error {
 			_, _, err := w.DenyCredential(ctx, w.actor, "billing", "s1")
@@ -75,6 +103,7 @@ func TestWhatDenies(t *testing.T) {
 				w.api("stock", "see")
 				w.client("billing", "orders read write")
 				w.client("other", "orders read")
+				w.keys("billing")
 				_, _, err := w.CreateOperator(ctx, w.actor, registry.Operator{ID: "ann", Role: registry.RoleViewer})
 				w.ok(err)
 				before := w.head()

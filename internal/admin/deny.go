@@ -46,8 +46,9 @@ func (a *Admin) DenyCredential(ctx context.Context, actor Actor, client, credent
 		if err != nil {
 			return nil, err
 		}
-		c.stage(s, obj, "secret.revoke")
-		if err := c.revokeSecret(s, obj, credential); err != nil {
+		kind := sortOf(obj, credential)
+		c.stage(s, obj, kind.action("revoke"))
+		if err := c.revoke(s, obj, kind, credential); err != nil {
 			return nil, err
 		}
 		d := registry.Denial{What: registry.DenyCredential, Client: client, Credential: credential}

@@ -1,11 +1,14 @@
 package admin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // hidden are members that are bookkeeping, or that must not be told.
@@ -56,6 +59,10 @@ func flatten(out map[string]string, path string, value any) {
 			if slices.Contains(hidden, name) && !opaqueKeys(path) {
 				continue
 			}
+			if name == "jwk" && strings.HasPrefix(path, "keys.") || name == "pem" && strings.HasPrefix(path, "certificates.") {
+				out[join(path, name)] = thumbprint(name, member)
+				continue
+			}
 			flatten(out, join(path, name), member)
 		}
 		if path != "" && len(v) == 0 {
@@ -71,6 +78,18 @@ func flatten(out map[string]string, path string, value any) {
 		text, _ := json.Marshal(v) // it came out of JSON
 		out[path] = clip(string(text))
 	}
+}
+
+// thumbprint stands for a public key or a certificate, which nobody reads.
+func thumbprint(form string, value any) string {
+	var digest string
+	if form == "jwk" {
+		text, _ := json.Marshal(value) // it came out of JSON
+		digest = (&registry.ClientKey{JWK: text}).Digest()
+	} else if text, ok := value.(string); ok {
+		digest = (&registry.Certificate{PEM: text}).Digest()
+	}
+	return cmp.Or(digest, "unreadable")
 }
 
 // opaqueKeys reports whether the names below path are somebody's data, so that

@@ -61,6 +61,12 @@ func named[T any](obj *T) (Named[T], error) {
 		for i := range client.Secrets {
 			client.Secrets[i].Created, client.Secrets[i].ManagedBy = time.Time{}, ""
 		}
+		for i := range client.Keys {
+			client.Keys[i].Created, client.Keys[i].ManagedBy = time.Time{}, ""
+		}
+		for i := range client.Certificates {
+			client.Certificates[i].Created, client.Certificates[i].ManagedBy = time.Time{}, ""
+		}
 	}
 	doc, err := json.Marshal(obj)
 	if err != nil {
@@ -72,12 +78,28 @@ func named[T any](obj *T) (Named[T], error) {
 	}
 	fields = slices.DeleteFunc(fields, func(f string) bool { return slices.Contains(bookkeeping, f) })
 	if client, ok := any(obj).(*registry.Client); ok {
-		for _, s := range client.Secrets {
-			if !s.Expires.IsZero() {
-				fields = append(fields, "secrets."+s.ID+".expires")
-			}
-		}
+		fields = append(fields, expiries(client)...)
 	}
 	slices.Sort(fields)
 	return Named[T]{Object: *obj, Fields: fields}, nil
+}
+
+// expiries names the expiry of each credential that has one.
+func expiries(c *registry.Client) Fields {
+	var fields Fields
+	add := func(list, id string, at time.Time) {
+		if !at.IsZero() {
+			fields = append(fields, list+"."+id+".expires")
+		}
+	}
+	for _, s := range c.Secrets {
+		add("secrets", s.ID, s.Expires)
+	}
+	for _, k := range c.Keys {
+		add("keys", k.ID, k.Expires)
+	}
+	for _, cert := range c.Certificates {
+		add("certificates", cert.ID, cert.Expires)
+	}
+	return fields
 }

@@ -78,7 +78,11 @@ func (c *change) validate() error {
 		}
 		found = append(found, p...)
 	}
-	return found.Err()
+	unfit, err := c.checkFit(v)
+	if err != nil {
+		return err
+	}
+	return append(found, unfit...).Err()
 }
 
 func validateOne(obj any) error {

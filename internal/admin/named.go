@@ -156,6 +156,8 @@ func otherWay(kind, path string) string {
 		return "use `symbolon client enable` or `symbolon client disable`"
 	case kind == registry.KindClient && top == "secrets":
 		return "use `symbolon client secret add`, `revoke` or `remove`"
+	case kind == registry.KindClient && (top == "keys" || top == "certificates"):
+		return fmt.Sprintf("use `symbolon client %s add`, `revoke` or `remove`", strings.TrimSuffix(top, "s"))
 	case kind == registry.KindAPI && top == "issuer":
 		return "make another API, give access to it, then delete this one"
 	case top == "id":
@@ -182,7 +184,7 @@ func ReadNew[T any](kind string, doc []byte) (T, error) {
 }
 
 // serverMembers are never part of a request.
-var serverMembers = []string{"v", "min", "created", "updated", "managed_by", "state_by", "spent", "secrets"}
+var serverMembers = []string{"v", "min", "created", "updated", "managed_by", "state_by", "spent", "secrets", "keys", "certificates"}
 
 // ReadStrict reads a JSON value and refuses members that it does not know, or
 // that are there twice.

@@ -46,8 +46,8 @@ func (c *change) remove(s *staged, by string) error {
 	if client, ok := s.after.(*registry.Client); ok {
 		r.Spent = slices.Clone(client.Spent)
 		if !strings.HasPrefix(by, prunePrefix) {
-			for _, secret := range client.Secrets {
-				r.Spent = append(r.Spent, registry.Spent{ID: secret.ID})
+			for _, id := range credentialIDs(client) {
+				r.Spent = append(r.Spent, registry.Spent{ID: id})
 			}
 		}
 	}

@@ -18,6 +18,9 @@ func (c *change) settleClient(s *staged) error {
 			return err
 		}
 		spend(before, after)
+		if err := c.checkLegacy(before, after); err != nil {
+			return err
+		}
 		if !s.asked {
 			if err := c.settleDefaults(before, after); err != nil {
 				return err
@@ -49,6 +52,21 @@ func (c *change) settleClient(s *staged) error {
 	return nil
 }
 
+// checkLegacy bounds how far ahead an exception reaches when it is set: one that
+// was good when it was set stays so. Each change of it is in the record of the
+// client's change.
+func (c *change) checkLegacy(before, after *registry.Client) error {
+	l := after.LegacyAssertion
+	if l == nil || before != nil && before.LegacyAssertion != nil && before.LegacyAssertion.Until.Equal(l.Until) {
+		return nil
+	}
+	if l.Until.After(c.now.Add(registry.MaxLegacyAssertion)) {
+		return registry.Problems{{Kind: registry.KindClient, ID: after.ID, Path: "legacy_assertion.until",
+			Message: "more than a year ahead: the exception is for moving programs, not for staying", Fix: "write a date within a year"}}
+	}
+	return nil
+}
+
 // lost reports whether something of the access to the API is gone.
 func lost(had []string, access map[string][]string, api string) bool {
 	has, ok := access[api]
@@ -65,19 +83,12 @@ func spend(before, after *registry.Client) {
 	if before == nil {
 		return
 	}
-	for _, secret := range before.Secrets {
-		if findSecret(after, secret.ID) < 0 && findSpent(after, secret.ID) < 0 {
-			after.Spent = append(after.Spent, registry.Spent{ID: secret.ID})
+	stay := credentialIDs(after)
+	for _, id := range credentialIDs(before) {
+		if !slices.Contains(stay, id) && findSpent(after, id) < 0 {
+			after.Spent = append(after.Spent, registry.Spent{ID: id})
 		}
 	}
-}
-
-func findSecret(c *registry.Client, id string) int {
-	return slices.IndexFunc(c.Secrets, func(s registry.Secret) bool { return s.ID == id })
-}
-
-func findSpent(c *registry.Client, id string) int {
-	return slices.IndexFunc(c.Spent, func(s registry.Spent) bool { return s.ID == id })
 }
 
 // settleDefaults drops default APIs without access, and sets one where access

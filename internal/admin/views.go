@@ -23,6 +23,8 @@ type Issuer struct {
 	Token     IssuerToken `json:"token"`
 	Profile   string      `json:"profile"`
 	Audience  string      `json:"audience" doc:"Identifier of the API that is meant when a request names none"`
+	DPoPNonce string      `json:"dpop_nonce" doc:"Whether proofs at the token endpoint need a nonce: required or off"`
+	Replay    string      `json:"replay" doc:"What happens while the shared replay memory is away: strict or local"`
 	Keys      KeySchedule `json:"keys"`
 	ManagedBy string      `json:"managed_by" doc:"The declarative file's set that owns it"`
 	Created   time.Time   `json:"created"`
@@ -50,6 +52,7 @@ type API struct {
 	Scopes     map[string]registry.Scope `json:"scopes"`
 	Token      APIToken                  `json:"token"`
 	Bound      string                    `json:"bound"`
+	DPoPNonce  string                    `json:"dpop_nonce" doc:"Whether proofs at the API need a nonce: required or off"`
 	ManagedBy  string                    `json:"managed_by"`
 	Created    time.Time                 `json:"created"`
 	Updated    time.Time                 `json:"updated"`
@@ -66,23 +69,29 @@ type APIToken struct {
 
 // Client is a client as it is shown.
 type Client struct {
-	ID         string                     `json:"id"`
-	Name       string                     `json:"name"`
-	Owner      string                     `json:"owner"`
-	Labels     map[string]string          `json:"labels"`
-	State      string                     `json:"state"`
-	StateBy    string                     `json:"state_by" doc:"Who disabled it"`
-	Issuers    []string                   `json:"issuers"`
-	Bound      string                     `json:"bound"`
-	Secrets    []SecretInfo               `json:"secrets"`
-	Auth       []string                   `json:"auth"`
-	Access     map[string][]string        `json:"access"`
-	DefaultAPI []string                   `json:"default_api"`
-	Claims     map[string]json.RawMessage `json:"claims"`
-	ManagedBy  string                     `json:"managed_by"`
-	Created    time.Time                  `json:"created"`
-	Updated    time.Time                  `json:"updated"`
-	Version    int64                      `json:"version"`
+	ID              string                     `json:"id"`
+	Name            string                     `json:"name"`
+	Owner           string                     `json:"owner"`
+	Labels          map[string]string          `json:"labels"`
+	State           string                     `json:"state"`
+	StateBy         string                     `json:"state_by" doc:"Who disabled it"`
+	Issuers         []string                   `json:"issuers"`
+	Bound           string                     `json:"bound"`
+	Secrets         []SecretInfo               `json:"secrets"`
+	Keys            []KeyInfo                  `json:"keys"`
+	JWKSURI         string                     `json:"jwks_uri"`
+	KeysURI         *KeysURIInfo               `json:"jwks_uri_credential,omitempty"`
+	Certificates    []CertificateInfo          `json:"certificates"`
+	LegacyAssertion *registry.LegacyAssertion  `json:"legacy_assertion,omitempty"`
+	Methods         []string                   `json:"methods" doc:"The methods of authentication that it could use now"`
+	Auth            []string                   `json:"auth"`
+	Access          map[string][]string        `json:"access"`
+	DefaultAPI      []string                   `json:"default_api"`
+	Claims          map[string]json.RawMessage `json:"claims"`
+	ManagedBy       string                     `json:"managed_by"`
+	Created         time.Time                  `json:"created"`
+	Updated         time.Time                  `json:"updated"`
+	Version         int64                      `json:"version"`
 }
 
 // SecretInfo is a credential of the kind secret as it is shown.
@@ -123,6 +132,7 @@ func showIssuer(i *registry.Issuer, base string, version int64) Issuer {
 	s := keySettings(i)
 	return Issuer{ID: i.ID, URL: i.Resolve(base), Token: IssuerToken{registry.Duration(i.TokenLifetime())},
 		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, Keys: s,
+		DPoPNonce: cmp.Or(i.DPoPNonce, registry.NonceRequired), Replay: cmp.Or(i.Replay, registry.ReplayStrict),
 		ManagedBy: i.ManagedBy, Created: i.Created, Updated: i.Updated, Version: version}
 }
 
@@ -141,16 +151,19 @@ func showAPI(a *registry.API, version int64) API {
 	out := API{ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Scopes: a.Scopes,
 		Token: APIToken{Format: cmp.Or(a.Token.Format, registry.FormatJWT), Lifetime: a.Token.Lifetime,
 			Algorithm: string(a.SigningAlgorithm()), Typ: cmp.Or(a.Token.Typ, symbolon.TypAccessToken)},
-		Bound: cmp.Or(a.Bound, registry.BoundOptional), ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
+		Bound: cmp.Or(a.Bound, registry.BoundOptional), DPoPNonce: cmp.Or(a.DPoPNonce, registry.NonceOff),
+		ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
 	if out.Scopes == nil {
 		out.Scopes = map[string]registry.Scope{}
 	}
 	return out
 }
 
-func showClient(c *registry.Client, version int64, used map[string]time.Time) Client {
+func showClient(c *registry.Client, version int64, used map[string]time.Time, now time.Time) Client {
 	out := Client{ID: c.ID, Name: c.Name, Owner: c.Owner, Labels: c.Labels, State: c.State, StateBy: c.StateBy,
 		Issuers: c.IssuerIDs(), Bound: cmp.Or(c.Bound, registry.BoundOptional), Secrets: showSecrets(c, used), Auth: c.Auth,
+		Keys: showKeys(c, used), JWKSURI: c.JWKSURI, KeysURI: showKeysURI(c, used), Certificates: showCertificates(c, used),
+		LegacyAssertion: c.LegacyAssertion, Methods: c.Methods(now),
 		Access: c.Access, DefaultAPI: c.DefaultAPI, Claims: c.Claims, ManagedBy: c.ManagedBy,
 		Created: c.Created, Updated: c.Updated, Version: version}
 	if out.Labels == nil {
@@ -158,6 +171,9 @@ func showClient(c *registry.Client, version int64, used map[string]time.Time) Cl
 	}
 	if out.Auth == nil {
 		out.Auth = []string{}
+	}
+	if out.Methods == nil {
+		out.Methods = []string{}
 	}
 	if out.Access == nil {
 		out.Access = map[string][]string{}

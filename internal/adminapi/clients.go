@@ -3,6 +3,8 @@ package adminapi
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/admin"
@@ -63,26 +65,42 @@ func showCreated(made admin.CreatedClient) createdClient {
 	return out
 }
 
-// readNewClient takes the members secret and no_secret out of the body; the
-// rest is the client.
+// readNewClient takes the credentials and no_secret out of the body; the rest is
+// the client.
 func readNewClient(body []byte) (req admin.CreateClient, err error) {
 	members, err := admin.ReadStrict[map[string]json.RawMessage](body)
 	if err != nil {
 		return admin.CreateClient{}, err
 	}
-	if text, ok := members["secret"]; ok {
-		s, err := admin.ReadStrict[secretRequest](text)
-		if err != nil {
-			return req, err
-		}
-		req.Secret = s.credential()
-		delete(members, "secret")
+	takes := map[string]func([]byte) error{
+		"secret": func(text []byte) error {
+			s, err := admin.ReadStrict[secretRequest](text)
+			req.Secret = s.credential()
+			return err
+		},
+		"key": func(text []byte) error {
+			n, err := readKey(text)
+			req.Key = &n
+			return err
+		},
+		"certificate": func(text []byte) error {
+			c, err := admin.ReadStrict[certificateRequest](text)
+			n := c.credential()
+			req.Certificate = &n
+			return err
+		},
+		"no_secret": func(text []byte) error {
+			req.NoSecret, err = admin.ReadStrict[bool](text)
+			return err
+		},
 	}
-	if text, ok := members["no_secret"]; ok {
-		if req.NoSecret, err = admin.ReadStrict[bool](text); err != nil {
-			return req, err
+	for _, name := range slices.Sorted(maps.Keys(takes)) {
+		if text, ok := members[name]; ok {
+			if err := takes[name](text); err != nil {
+				return req, err
+			}
+			delete(members, name)
 		}
-		delete(members, "no_secret")
 	}
 	if members != nil {
 		if body, err = json.Marshal(members); err != nil {
@@ -206,25 +224,4 @@ func (h *handler) addSecret(ctx context.Context, in *edited) (*answer[addedSecre
 	}
 	added, seq, err := h.Admin.AddSecret(ctx, actorOf(ctx), t, req.credential())
 	return answered(addedSecret{Secret: added.Secret, Value: added.Value.Reveal()}, seq, err)
-}
-
-type secretTarget struct {
-	Target
-	Secret string `path:"secret"`
-}
-
-func (h *handler) removeSecret(ctx context.Context, in *secretTarget) (*answer[admin.Client], error) {
-	t, err := in.target()
-	if err != nil {
-		return nil, err
-	}
-	return answered(h.Admin.RemoveSecret(ctx, actorOf(ctx), t, in.Secret))
-}
-
-func (h *handler) revokeSecret(ctx context.Context, in *secretTarget) (*answer[admin.Client], error) {
-	t, err := in.target()
-	if err != nil {
-		return nil, err
-	}
-	return answered(h.Admin.RevokeSecret(ctx, actorOf(ctx), t, in.Secret))
 }

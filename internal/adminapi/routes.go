@@ -46,8 +46,15 @@ func (h *handler) makeRoutes() *http.ServeMux {
 	get(h, api, "/clients/{id}/usage", h.clientUsage)
 	get(h, api, "/clients/{id}/secrets", h.listSecrets)
 	post(h, api, "/clients/{id}/secrets", http.StatusCreated, h.addSecret)
-	del(h, api, "/clients/{id}/secrets/{secret}", h.removeSecret)
-	post(h, api, "/clients/{id}/secrets/{secret}/revoke", http.StatusOK, h.revokeSecret)
+	get(h, api, "/clients/{id}/keys", h.listKeysOf)
+	post(h, api, "/clients/{id}/keys", http.StatusCreated, h.addKey)
+	get(h, api, "/clients/{id}/certificates", h.listCertificates)
+	post(h, api, "/clients/{id}/certificates", http.StatusCreated, h.addCertificate)
+	for _, kind := range []admin.CredentialKind{admin.CredentialSecret, admin.CredentialKey, admin.CredentialCertificate} {
+		path := "/clients/{id}/" + string(kind) + "s/{credential}"
+		del(h, api, path, h.removeCredential(kind))
+		post(h, api, path+"/revoke", http.StatusOK, h.revokeCredential(kind))
+	}
 
 	get(h, api, "/keys", h.listKeys)
 	post(h, api, "/keys/{kid}/revoke", http.StatusOK, h.revokeKey)

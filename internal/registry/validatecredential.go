@@ -196,7 +196,7 @@ func (p *problems) jwksURI(c *Client) {
 		return
 	}
 	id := JWKSURICredential(c.JWKSURI)
-	if slices.ContainsFunc(c.Spent, func(o Spent) bool { return o.ID == id }) {
+	if slices.ContainsFunc(c.Spent, func(o Spent) bool { return o.ID == id && !o.Revoked.IsZero() }) {
 		p.add("jwks_uri", "the credential of this URI was revoked", "publish new keys at another URI")
 	}
 }
