@@ -48,7 +48,11 @@ func TestDPoPNegatives(t *testing.T) {
 	a := newAPI(t, cfg)
 	at := orders(t, a, "orders:read")
 	h := newHolder(t, i, time.Now)
-	private := b64(h.key.D.FillBytes(make([]byte, 32)))
+	secret, err := h.key.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := b64(secret)
 	now := time.Now()
 	for name, change := range map[string]func(header, claims members){
 		"no typ":                    set("typ", nil),
@@ -118,7 +122,7 @@ func TestDPoPNegatives(t *testing.T) {
 	} {
 		got := h.present(t, at, h.proof(t, change))
 		var e symbolon.ErrorAnswer
-		if err := json.Unmarshal([]byte(got.body), &e); err != nil || e.Error != symbolon.InvalidDPoPProof || e.ErrorDescription == "" {
+		if err = json.Unmarshal([]byte(got.body), &e); err != nil || e.Error != symbolon.InvalidDPoPProof || e.ErrorDescription == "" {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 			continue
 		}
