@@ -337,7 +337,7 @@ func TestTheDefaultTransportIsCloned(t *testing.T) {
 	if tr := c.certified.with(s); tr == def || tr.TLSClientConfig.GetClientCertificate == nil || def.TLSClientConfig != nil && def.TLSClientConfig.GetClientCertificate != nil {
 		t.Error("the default transport was changed")
 	}
-	if c.certified.with(s) != c.certified.with(s) {
+	if first, again := c.certified.with(s), c.certified.with(s); first != again {
 		t.Error("connections are not used again")
 	}
 	if got := c.Transport(nil).(*transport).certified; got != c.certified {

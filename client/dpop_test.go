@@ -391,8 +391,7 @@ func TestNoProofAlongARedirectElsewhere(t *testing.T) {
 		}
 		w.Header().Set("DPoP-Nonce", "of-a-stranger")
 	}))
-	var a *httptest.Server
-	a = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	a := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !b.api.check(w, r) {
 			return
 		}

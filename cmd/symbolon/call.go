@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/client"
 )
 
@@ -34,10 +35,17 @@ func newCallCmd(a *app) *cobra.Command {
 		Short: "Call an API with an access token",
 		Long: `call is curl with a token: it gets one as a client, sends the request with it, and
 prints the answer. The token goes to the URL's origin alone; redirects are not
-followed. An answer of 400 or more is printed too, and ends with exit code 1.`,
+followed. An answer of 400 or more is printed too, and ends with exit code 1.
+
+With --dpop or --dpop-key each request carries a proof of its own (RFC 9449); with
+--cert the certificate is presented to the API too (RFC 8705).
+
+` + credentialHelp,
 		Example: `  symbolon call --issuer https://auth.example.com --client billing --secret-file billing.secret https://orders.example.com/orders
   symbolon call --client billing --scope orders:write -X PUT -H 'Content-Type: application/json' -d @order.json https://orders.example.com/orders/7
-  echo '{"n":1}' | symbolon call --client billing -d @- -i https://orders.example.com/orders`,
+  echo '{"n":1}' | symbolon call --client billing -d @- -i https://orders.example.com/orders
+  symbolon call --client billing --key billing.key --dpop https://orders.example.com/orders
+  symbolon call --client billing --cert billing.crt --cert-key billing.key https://orders.example.com/orders`,
 		Args: exactArgs("URL"),
 	}
 	c.asker = a.asks(cmd)
@@ -93,6 +101,8 @@ func (c *caller) request(cmd *cobra.Command, target string) (*http.Request, erro
 			return nil, usagef("--header %q is not of the form 'Name: value'", h)
 		case strings.EqualFold(name, "Authorization"):
 			return nil, usagef("--header: Authorization is what call itself sends; leave it out, or use curl")
+		case strings.EqualFold(name, symbolon.HeaderDPoP):
+			return nil, usagef("--header: DPoP is what call itself sends with --dpop or --dpop-key; leave it out, or use curl")
 		case strings.EqualFold(name, "Host"):
 			req.Host = value
 		default:

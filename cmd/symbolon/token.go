@@ -25,9 +25,10 @@ const (
 // asker is a command that gets a token for itself.
 type asker struct {
 	*app
-	issuer, tokenURL, id, secretFile, secretEnv string
-	scopes                                      []string
-	resource, audience                          string
+	credentials
+	issuer, tokenURL, id string
+	scopes               []string
+	resource, audience   string
 }
 
 // asks adds the flags that say who asks whom for what.
@@ -37,8 +38,7 @@ func (a *app) asks(cmd *cobra.Command) *asker {
 	f.StringVar(&k.issuer, "issuer", "", "URL of the issuer (default $"+envIssuer+")")
 	f.StringVar(&k.tokenURL, "token-url", "", "URL of the token endpoint, when it is not to be looked up")
 	f.StringVar(&k.id, "client", "", "id of the client (default $"+envClient+")")
-	f.StringVar(&k.secretFile, "secret-file", "", "file that holds the client's secret; a final line break is not part of it")
-	f.StringVar(&k.secretEnv, "secret-env", "", "environment variable that holds the client's secret (default "+envSecret+")")
+	k.credentials.flags(cmd)
 	f.StringArrayVar(&k.scopes, "scope", nil, "scope to ask for; repeat for more (default: what the server gives)")
 	f.StringVar(&k.resource, "resource", "", "identifier of the API (RFC 8707; default: the client's own)")
 	f.StringVar(&k.audience, "audience", "", "the same by a name that is no URI")
@@ -47,7 +47,7 @@ func (a *app) asks(cmd *cobra.Command) *asker {
 
 // or gives the option, or the variable in its place.
 func (k *asker) or(option, variable string) string {
-	if option != "" {
+	if option != "" || variable == "" {
 		return option
 	}
 	value, _ := k.env(variable)
@@ -57,32 +57,44 @@ func (k *asker) or(option, variable string) string {
 // client is the library's, with the flags as its configuration. The token may
 // go to the origins, if there are any.
 func (k *asker) client(origins ...string) (*client.Client, error) {
-	auth, err := k.auth()
-	if err != nil {
-		return nil, err
-	}
 	cfg := client.Config{
-		Issuer: k.issuer, TokenURL: k.tokenURL, ID: k.or(k.id, envClient), Auth: auth,
+		Issuer: k.issuer, TokenURL: k.tokenURL, ID: k.or(k.id, envClient),
 		Resource: k.resource, Audience: k.audience, Origins: origins, Now: k.now,
 	}
 	if cfg.TokenURL == "" {
 		cfg.Issuer = k.or(k.issuer, envIssuer)
+	}
+	if err := k.apply(&cfg); err != nil {
+		return nil, err
+	}
+	if k.authFlag == "--key" {
+		cfg.Issuer = k.or(k.issuer, envIssuer) // whom the key signs for, also when the endpoint is named
 	}
 	for _, s := range k.scopes {
 		cfg.Scopes = append(cfg.Scopes, splitList(s)...)
 	}
 	c, err := client.New(cfg)
 	if err != nil {
-		return nil, asFlags(err)
+		return nil, k.asFlags(err)
 	}
 	return c, nil
 }
 
 // flagOf tells by which flag a field of the libraries' configurations is set.
 var flagOf = map[string]string{
-	"Issuer": "--issuer", "TokenURL": "--token-url", "ID": "--client", "Auth": "--secret-file", "Scopes": "--scope",
+	"Issuer": "--issuer", "TokenURL": "--token-url", "ID": "--client", "Scopes": "--scope",
 	"Resource": "--resource", "Audience": "--audience", "Origins": "the URL", "AllowTyp": "--allow-typ",
+	"TLS": "--cert", "DPoP": "--dpop-key",
 	"Realm": "--audience", // which stands in its place
+}
+
+// asFlags knows by which flag the client authenticates, too.
+func (k *asker) asFlags(err error) error {
+	var wrong *symbolon.ConfigError
+	if errors.As(err, &wrong) && wrong.Field == "Auth" {
+		return usagef("%s: %w", k.authFlag, wrong.Err)
+	}
+	return asFlags(err)
 }
 
 // asFlags says of a field of a configuration by which flag it is set.
@@ -98,26 +110,6 @@ func asFlags(err error) error {
 	return err
 }
 
-// auth takes the secret from a file or the environment, never from the command
-// line, which other users of the machine can read.
-func (k *asker) auth() (client.Auth, error) {
-	if k.secretFile != "" {
-		if k.secretEnv != "" {
-			return nil, usagef("give one of --secret-file and --secret-env")
-		}
-		return client.SecretFile(k.secretFile), nil
-	}
-	name := k.secretEnv
-	if name == "" {
-		name = envSecret
-	}
-	value, ok := k.env(name)
-	if !ok || value == "" {
-		return nil, usagef("there is no secret: name its file with --secret-file, or put it into the environment variable %s", name)
-	}
-	return client.Secret(value), nil
-}
-
 // get asks for a token, and says so when it takes a while.
 func (k *asker) get(ctx context.Context, c *client.Client) (*client.Token, error) {
 	defer (&place{app: k.app}).waiting("asking for a token")()
@@ -131,10 +123,18 @@ func newTokenCmd(a *app) *cobra.Command {
 		Use:   "token",
 		Short: "Get an access token",
 		Long: `token gets an access token as a client (RFC 6749 §4.4) and prints it. The secret
-comes from a file or the environment, never from the command line.`,
+comes from a file or the environment, never from the command line; keys and
+certificates from files.
+
+` + credentialHelp + `
+
+A token that is bound with --dpop-key or --cert is good only with that key or
+certificate: "symbolon call" makes the proofs, curl presents certificates.`,
 		Example: `  symbolon token --issuer https://auth.example.com --client billing --secret-file billing.secret
   symbolon token --issuer https://auth.example.com --client billing --scope orders:read --resource https://orders.example.com -o json
-  symbolon token --issuer https://auth.example.com --client billing --secret-env BILLING_SECRET -o header > header.txt`,
+  symbolon token --issuer https://auth.example.com --client billing --secret-env BILLING_SECRET -o header > header.txt
+  symbolon token --issuer https://auth.example.com --client billing --key billing.key --kid k1 --dpop-key proof.key
+  symbolon token --issuer https://auth.example.com --client billing --cert billing.crt --cert-key billing.key`,
 		Args: exactArgs(),
 	}
 	k := a.asks(cmd)
