@@ -102,12 +102,13 @@ func BenchmarkNonceCheck(b *testing.B) {
 // expiring as are added, and of a known one.
 func BenchmarkClaim(b *testing.B) {
 	const million = 1_000_000
+	const pace = 60 * time.Microsecond // so many live for a minute
 	var c clock
 	c.set(testNow)
 	before := heap()
 	m := NewMemory(MemoryConfig{Max: 1 << 30, MaxPerOwner: 1 << 30, Now: c.now})
 	for i := range million {
-		m.Load([]Entry{entry(i, testNow.Add(time.Duration(i)*time.Microsecond), "a")})
+		m.Load([]Entry{entry(i, testNow.Add(time.Duration(i)*pace), "a")})
 	}
 	bytes := float64(heap()-before) / million
 	keys := make([][32]byte, 4*million)
@@ -130,8 +131,8 @@ func BenchmarkClaim(b *testing.B) {
 		i := 0
 		for b.Loop() {
 			i++
-			c.Add(1000) // a microsecond: a million live for a second
-			m.Claim(context.Background(), Entry{Key: keys[i%len(keys)], Expires: c.now().Add(time.Second), Owner: "a"})
+			c.Add(int64(pace))
+			m.Claim(context.Background(), Entry{Key: keys[i%len(keys)], Expires: c.now().Add(million * pace), Owner: "a"})
 		}
 	})
 	runtime.KeepAlive(m)
