@@ -1,8 +1,12 @@
 package audit
 
 import (
+	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -58,4 +62,66 @@ func appendPresented(dst []byte, list []Presented) []byte {
 		dst = append(p.append(append(dst, '"')), '"')
 	}
 	return append(dst, ']')
+}
+
+// Presented calls f for what tokens consumed in the time since then and what has
+// not expired at now, with the client whose token it was: what a node that
+// starts must know to refuse its replay. Other records cost it little: of a line
+// that consumed nothing only a few words are looked for.
+func (s *Spool) Presented(ctx context.Context, since, now time.Time, f func(client string, p Presented)) error {
+	all, err := segments(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	first := len(all)
+	for first > 0 {
+		first--
+		newest, err := newestTime(s.cfg.Dir, all[first])
+		if err != nil || newest.Before(since) { // the newest segment may be empty
+			if first < len(all)-1 {
+				break
+			}
+		}
+	}
+	for _, number := range all[first:] {
+		if err := presentedIn(ctx, segmentPath(s.cfg.Dir, number), now, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var presentedName = []byte(`,"presented":["`)
+
+// presentedIn reads one segment. A quotation mark in a value is escaped, so the
+// member's name cannot stand in one.
+func presentedIn(ctx context.Context, path string, now time.Time, f func(client string, p Presented)) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	defer file.Close()
+	l := lines{f: file}
+	var m members
+	for ctx.Err() == nil {
+		line, err := l.next()
+		if isEOF(err) || errors.Is(err, errPartial) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		_, rest, found := bytes.Cut(line, presentedName)
+		if !found || !m.read(line) {
+			continue
+		}
+		list, _, _ := bytes.Cut(rest, []byte(`"]`))
+		for text := range bytes.SplitSeq(list, []byte(`","`)) {
+			var p Presented
+			if p.UnmarshalText(text) == nil && !p.Expires.Before(now) {
+				f(unquoted(m.client), p)
+			}
+		}
+	}
+	return ctx.Err()
 }

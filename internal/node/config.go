@@ -4,6 +4,7 @@
 package node
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,11 +37,15 @@ type Config struct {
 	// named here must remove them from the requests that it gets, also where it
 	// sets none itself: else whoever asks it can claim any certificate.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// JWKSURIAllow are networks beyond the public Internet that a client's jwks_uri
+	// may be in, as 10.20.0.0/16; none by default. The address that is dialled
+	// counts, so a name cannot lead elsewhere.
+	JWKSURIAllow []string `yaml:"jwks_uri_allow"`
 	// Store is "sqlite" (in the data directory), "sqlite:PATH", or a
 	// postgres:// URL, where several hosts are allowed.
 	Store string `yaml:"store"`
 	// DataDir holds the lock, the node's id, master.key, admin.sock, the database
-	// (or its local copy) and the spool; default ./data. It is made with mode 0700.
+	// (or its local copy) and the spool; default DefaultDataDir. It is made with mode 0700.
 	DataDir string `yaml:"data_dir"`
 	// Apply is a declarative file that is applied at start, once per content.
 	Apply string `yaml:"apply"`
@@ -60,6 +65,8 @@ type Config struct {
 	// Sockets are listeners that exist already, besides those of Listen. With
 	// Sockets and no Listen nothing else is opened.
 	Sockets []net.Listener `yaml:"-"`
+	// RootCAs are whom a jwks_uri's host must be certified by; nil: the system's.
+	RootCAs *x509.CertPool `yaml:"-"`
 	// StorePool is the store's PoolSize; zero: its default.
 	StorePool int `yaml:"-"`
 	// Version is shown in the list of nodes.
@@ -115,6 +122,7 @@ const (
 	DefaultDataDir  = "./data"
 	defaultMaxStale = registry.Duration(24 * time.Hour)
 	defaultKeep     = registry.Duration(90 * 24 * time.Hour)
+	minKeep         = 2 * time.Hour
 )
 
 // withDefaults fills what is not set.
@@ -164,12 +172,18 @@ func (c *Config) validate() error {
 	if c.Audit.OnFull != "refuse" && c.Audit.OnFull != "issue" {
 		bad(`audit.on_full: write "refuse" or "issue"`)
 	}
-	if c.MaxStale < 0 || c.Audit.Keep < 0 {
-		bad("max_stale and audit.keep must not be negative")
+	if c.MaxStale < 0 {
+		bad("max_stale: must not be negative")
+	}
+	if c.Audit.Keep.Std() < minKeep {
+		bad("audit.keep: must be at least %s: a node that starts reads from its evidence which assertions and proofs were used", minKeep)
 	}
 	proxies, err := c.proxies()
 	if err != nil {
 		bad("trusted_proxies: %w", err)
+	}
+	if _, err := networks(c.JWKSURIAllow); err != nil {
+		bad("jwks_uri_allow: %w", err)
 	}
 	c.checkMTLS(len(proxies) > 0, bad)
 	for _, l := range c.Listen {
@@ -204,10 +218,13 @@ func (c *Config) checkListener(l Listener, behindProxy bool) error {
 	return fmt.Errorf("%s is not loopback and has no tls; give it a certificate, or name the proxies in front of it in trusted_proxies", l.Addr)
 }
 
-// proxies parses TrustedProxies: networks or single addresses.
-func (c *Config) proxies() ([]netip.Prefix, error) {
+// proxies parses TrustedProxies.
+func (c *Config) proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
+
+// networks parses networks or single addresses.
+func networks(texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for _, text := range c.TrustedProxies {
+	for _, text := range texts {
 		if ip, err := netip.ParseAddr(text); err == nil {
 			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
 			continue

@@ -17,6 +17,7 @@ import (
 
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/replica"
@@ -39,6 +40,11 @@ type Node struct {
 	folder  *audit.Folder
 	ring    *keys.Ring
 	routes  []server.Route
+
+	presented *dpop.Memory      // assertions and proofs that were good for a token
+	nonces    *dpop.Nonces      // for DPoP proofs
+	fetched   *server.KeySource // keys of clients' jwks_uri
+
 	proxies []netip.Prefix
 	handler http.Handler
 
@@ -64,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg}
 	for _, step := range []func(context.Context) error{
-		n.openDir, n.openSocket, n.openState, n.openStore, n.openKeys, n.openAudit, n.openAdmin, n.openServer,
+		n.openDir, n.openSocket, n.openState, n.openStore, n.openKeys, n.openAudit, n.openReplay, n.openAdmin, n.openServer,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
@@ -122,6 +128,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 		return err
 	}
 	n.ring = keys.NewRing(master)
+	n.nonces = dpop.NewNonces(master.NonceKey())
 	n.admin = admin.New(admin.Config{
 		Store: n.store, Reader: n.reader(), Replica: n.replica, Master: master, BaseURL: n.cfg.base(),
 		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
@@ -241,8 +248,17 @@ func (n *Node) openServer(context.Context) (err error) {
 	if n.proxies, err = n.cfg.proxies(); err != nil {
 		return err
 	}
+	allow, err := networks(n.cfg.JWKSURIAllow)
+	if err != nil {
+		return err
+	}
+	n.fetched = server.NewKeySource(server.KeySourceConfig{Allow: allow, RootCAs: n.cfg.RootCAs, Now: n.cfg.Now, Logger: n.cfg.Logger})
 	cfg := server.Config{
-		Replica: n.replica, Ring: n.ring, Spool: n.spool, Certificates: n.certificates, Now: n.cfg.Now, Logger: n.cfg.Logger,
+		Replica: n.replica, Ring: n.ring, Spool: n.spool, Keys: n.fetched, Nonces: n.nonces, Replay: n.presented,
+		Certificates: n.certificates, Now: n.cfg.Now, Logger: n.cfg.Logger,
+	}
+	if n.local != nil {
+		cfg.Shared = &shared{n.store, n.cfg.Now}
 	}
 	if n.mtls != nil && n.mtls.cas != nil {
 		cfg.ClientCAs = n.mtls.cas.get
@@ -291,6 +307,9 @@ func (n *Node) Close() error {
 	closing(n.mtlsSocket, n.mtlsSocket != nil)
 	for _, s := range n.sockets {
 		closing(s, true)
+	}
+	if n.fetched != nil {
+		n.fetched.Close()
 	}
 	closing(n.spool, n.spool != nil)
 	closing(n.replica, n.replica != nil)

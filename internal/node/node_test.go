@@ -245,3 +245,13 @@ func TestOnlyTrustedProxiesComeWithoutTLS(t *testing.T) {
 		})
 	}
 }
+
+// masterKey is the text of the node's master key, for other nodes of its store.
+func (s *started) masterKey(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(s.dir.join(keys.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -22,7 +22,7 @@ const (
 func (n *Node) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
-	failed := make(chan error, 6)
+	failed := make(chan error, 8)
 	work := func(name string, f func(context.Context) error) {
 		workers.Go(func() {
 			if err := f(background); err != nil && background.Err() == nil {
@@ -36,6 +36,9 @@ func (n *Node) Run(ctx context.Context) error {
 	work("schedule", n.runSchedule)
 	work("heartbeat", n.beat)
 	work("purge", n.runPurge)
+	if n.local != nil {
+		work("replay memory", n.runForget)
+	}
 	if n.postponed {
 		work("start", n.settleLater)
 	}

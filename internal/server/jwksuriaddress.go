@@ -30,7 +30,7 @@ func newAddressGuard(allow []netip.Prefix) addressGuard {
 type addressError struct{ address netip.Addr }
 
 func (e *addressError) Error() string {
-	return fmt.Sprintf("the host of the jwks_uri is at %s, which is not on the public Internet: if clients' keys may come from there, add its network to those that a jwks_uri may be in", e.address)
+	return fmt.Sprintf("the host of the jwks_uri is at %s, which is not on the public Internet: if clients' keys may come from there, add its network to jwks_uri_allow", e.address)
 }
 
 // control is net.Dialer's Control.

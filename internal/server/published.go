@@ -87,7 +87,7 @@ func (s *Server) published(at Place, w http.ResponseWriter, r *http.Request) (*d
 		return nil, err
 	}
 	// Keys and issuers of a replica that is too old may be revoked by now.
-	if s.cfg.Replica.Stale() {
+	if s.stale(at.Issuer) {
 		return nil, errStale
 	}
 	return s.library.get(at, s.cfg.Now())

@@ -18,6 +18,7 @@ import (
 	"github.com/symbolon/symbolon/internal/audit"
 	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/replica"
 )
 
@@ -95,4 +96,14 @@ var errStale = &symbolon.Error{
 	Code:        symbolon.TemporarilyUnavailable,
 	Description: "this node has not heard from its store for too long; try again, or try another node",
 	RetryAfter:  5 * time.Second,
+}
+
+// fapiStale is how long a node may be cut off and still issue for an issuer of
+// the FAPI 2.0 Security Profile.
+const fapiStale = time.Hour
+
+// stale reports whether this node has not heard from its store for too long to
+// answer for the issuer.
+func (s *Server) stale(issuer *registry.IssuerView) bool {
+	return s.cfg.Replica.Stale() || issuer.FAPI2() && s.cfg.Now().Sub(s.cfg.Replica.Contact()) > fapiStale
 }

@@ -32,7 +32,7 @@ func (s *Server) serveToken(at Place, w http.ResponseWriter, r *http.Request) er
 // texts, and returns its own refusal. What it finds out stands in the call.
 func (s *Server) token(ctx context.Context, c *call) error {
 	// A node that is cut off for too long issues nothing.
-	if s.cfg.Replica.Stale() {
+	if s.stale(c.Issuer) {
 		return errStale
 	}
 	// RFC 6749 §4.4.2: grant_type is client_credentials.
