@@ -40,7 +40,7 @@ var layers = map[string]layer{
 	"internal/state":    {[]string{"internal/config", "internal/admin", "internal/registry", "symbolon"}, nil, "the declarative file onto admin's types"},
 	"internal/server":   {[]string{"internal/admin", "internal/registry", "internal/replica", "internal/keys", "internal/audit", "internal/dpop", "internal/jose", "internal/web", "symbolon"}, []string{"golang.org/x/crypto"}, "the OAuth endpoints decide on the replica: never on the store"},
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
-	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
+	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
 	"client":       {[]string{"internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
 	"resource":     {[]string{"client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
