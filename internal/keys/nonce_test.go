@@ -4,8 +4,8 @@ import "testing"
 
 func TestNonceKey(t *testing.T) {
 	a, b := load(t, MasterConfig{Dir: t.TempDir(), MayCreate: true}), load(t, MasterConfig{Dir: t.TempDir(), MayCreate: true})
-	if a.NonceKey() != a.NonceKey() {
-		t.Error("two nodes of one server do not accept each other's nonces")
+	if first, again := a.NonceKey(), a.NonceKey(); first != again {
+		t.Error("the nodes of one server do not accept each other's nonces")
 	}
 	if a.NonceKey() == b.NonceKey() {
 		t.Error("another server's nonces are accepted")
