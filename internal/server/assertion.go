@@ -29,6 +29,9 @@ type assertion struct {
 const (
 	maxAssertionLife = 5 * time.Minute
 	maxAssertionID   = 256 // octets of jti
+	// assertionOverlap is how much longer than it is accepted an assertion is
+	// remembered, for nodes whose clocks differ and for a clock that is set back.
+	assertionOverlap = 10 * time.Second
 )
 
 // Private causes of an assertion that is refused.

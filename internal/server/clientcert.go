@@ -26,6 +26,9 @@ func (s *Server) byCertificate(c *call, entry *replica.Entry) presented {
 	if client == nil {
 		return p
 	}
+	if !client.Authenticates(symbolon.AuthTLSClient) {
+		c.record.Method = symbolon.AuthSelfSignedTLS // the record names a method that the client could have
+	}
 	for _, method := range [...]string{symbolon.AuthTLSClient, symbolon.AuthSelfSignedTLS} {
 		cert := client.CertificateFor(method, leaf, c.now)
 		if cert == nil || !client.Authenticates(method) {

@@ -41,6 +41,7 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		return p, err
 	}
 	if len(candidates) == 0 {
+		s.counted("verify")
 		s.decoy.verify(a.token, c.now)
 		p.why = &fault{clauseAssertion, "a live key of the client", "none that fits", "register the program's public key, or correct its kid", why}
 		return p, nil
@@ -56,12 +57,14 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		p.why = &fault{clauseAssertion, "a signature by the client's key", "another", "sign with the private half of a registered key", errWrongSignature}
 		return p, nil
 	}
+	// FAPI 2.0 §5.3.2.1: the issuer as a string and nothing else, whatever the
+	// client's document says.
 	var legacy *registry.LegacyAssertion
-	if l := entry.Client.LegacyAssertion; l.Active(c.now) {
+	if l := entry.Client.LegacyAssertion; l.Active(c.now) && !c.Issuer.FAPI2() {
 		legacy = l
 	}
 	if p.why = a.check(c, entry.Client.ID, legacy); p.why == nil {
-		c.consumes(replayed{entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires, Owner: entry.Client.ID}})
+		c.consumes(replayed{entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(assertionOverlap), Owner: entry.Client.ID}})
 	}
 	return p, nil
 }

@@ -66,7 +66,10 @@ func (s *Server) proveKey(c *call) error {
 		urls = append(urls, normal)
 	}
 	s.counted("proof")
-	proof, err := dpop.Check(c.request.Proofs, dpop.Expectation{Method: "POST", URLs: urls, Now: c.now, Trace: &c.trace})
+	proof, err := dpop.Check(c.request.Proofs, dpop.Expectation{
+		Method: "POST", URLs: urls, Now: c.now, Trace: &c.trace,
+		Algorithms: c.Issuer.AssertionAlgorithms(), // those that the metadata lists
+	})
 	if err != nil {
 		return err
 	}
