@@ -18,8 +18,8 @@ import (
 // ends at its full stop, also where semicolons divide it; each item of a list is
 // one of its own. The paragraphs that define the key words are left out. Of
 // RFC 6749 only what a server and a client of client_credentials meet is
-// counted: §2.3, §3.2, §4.4 and §5. Of RFC 7523 and RFC 9449, and of RFC 8705
-// §2, so far what a client meets.
+// counted: §2.3, §3.2, §4.4 and §5. Of RFC 7523 and of RFC 8705 §2, so far
+// what a client meets; of RFC 9449 what a client and an API meet.
 var normative = map[string]string{
 	"RFC 6749": "2.3:2 2.3.1:7 2.3.2:1 3.2:7 3.2.1:2 4.4:1 4.4.2:4 4.4.3:1 5.1:7 5.2:5",
 	"RFC 6750": "2:1 2.1:2 2.2:5 2.3:4 3:10 3.1:4 5.2:12 5.3:9",
@@ -34,7 +34,7 @@ var normative = map[string]string{
 	"RFC 8725": "2.8:1 3.1:3 3.2:7 3.3:2 3.4:1 3.5:2 3.6:1 3.7:1 3.8:4 3.9:2 3.10:1 3.11:2 3.12:1",
 	"RFC 9068": "2.1:5 2.2:9 2.2.2:1 2.2.3:2 2.2.3.1:2 3:5 4:15 5:1 6:1",
 	"RFC 9440": "2.2:2 2.3:2 2.4:6 3.3:1 4:4",
-	"RFC 9449": "4.2:8 5:7 8.2:1",
+	"RFC 9449": "4.2:8 5:7 7:2 7.1:6 7.2:3 8.2:1 11.3:1",
 }
 
 // clause is one row of docs/rfc.md: what one sentence demands, where it is
