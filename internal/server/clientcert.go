@@ -3,6 +3,7 @@ package server
 import (
 	"crypto/x509"
 	"errors"
+	"slices"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/replica"
@@ -13,6 +14,7 @@ const clauseCertificate = "RFC 8705 §2"
 var (
 	errWrongCertificate = errors.New("the certificate fits none of the client's credentials")
 	errNoRoots          = errors.New("this node has no client_ca")
+	errNotForClients    = errors.New("the certificate does not say that it is for client authentication (extended key usage clientAuth)")
 )
 
 // byCertificate is tls_client_auth and self_signed_tls_client_auth (RFC 8705
@@ -67,6 +69,11 @@ func (s *Server) chain(c *call) error {
 				KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 			})
 		}
+	}
+	// Verify takes a certificate without the extension for one of every use. Who
+	// signs certificates for servers alone must not have made clients of them.
+	if err == nil && !slices.Contains(c.request.Certificate.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
+		err = errNotForClients
 	}
 	c.chained = &err
 	return err
