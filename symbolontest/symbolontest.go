@@ -6,10 +6,17 @@
 //	orders := auth.API("orders", "orders:read")
 //	billing := auth.Client("billing", orders, "orders:read")
 //	token, err := billing.Token(ctx)
+//
+// With keys, over HTTP:
+//
+//	url := orders.Serve("orders:read", handler)
+//	billing := auth.KeyClient("billing", orders, "orders:read").DPoP()
+//	resp, err := billing.HTTP().Get(url + "/orders")
 package symbolontest
 
 import (
 	"context"
+	"crypto"
 	"net"
 	"net/http"
 	"slices"
@@ -39,6 +46,7 @@ type API struct {
 	ID         string
 	Identifier string // the aud of its tokens
 	server     *Server
+	origins    []string // where it is served
 }
 
 // Client is a registered client: a ready client.Client, and what others need to
@@ -46,7 +54,11 @@ type API struct {
 type Client struct {
 	*client.Client
 	ID     string
-	Secret string // its client_secret
+	Secret string        // its client_secret; empty with a key
+	Key    crypto.Signer // its private key, at the server as "k1"; nil with a secret
+
+	server *Server
+	cfg    client.Config
 }
 
 // New starts a server. What cannot be started fails the test at once.
@@ -115,14 +127,7 @@ func (s *Server) Client(id string, api *API, scopes ...string) *Client {
 		s.t.Fatal(err)
 	}
 	secret := made.Secret.Reveal()
-	c, err := client.New(client.Config{
-		Issuer: s.URL, ID: id, Auth: client.Secret(secret), Scopes: scopes, Resource: api.Identifier, Now: s.Now,
-	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() { c.Close() })
-	return &Client{Client: c, ID: id, Secret: secret}
+	return s.client(&Client{ID: id, Secret: secret}, client.Config{Auth: client.Secret(secret)}, api, scopes)
 }
 
 // Disable disables a client as an operator would.
@@ -136,12 +141,7 @@ func (s *Server) Disable(id string) {
 // Resource is the API's own half: it checks tokens by the server's clock.
 func (a *API) Resource() *resource.API {
 	a.server.t.Helper()
-	r, err := resource.New(resource.Config{Issuer: a.server.URL, Audience: a.Identifier, Now: a.server.Now})
-	if err != nil {
-		a.server.t.Fatal(err)
-	}
-	a.server.t.Cleanup(func() { r.Close() })
-	return r
+	return a.at("")
 }
 
 // Require protects a handler with the API's resource.
