@@ -50,6 +50,8 @@ func apiFlags(cmd *cobra.Command, m *members) {
 	m.text(cmd, "name", "name", "name for people")
 	m.duration(cmd, "lifetime", "token.lifetime", "how long its tokens live (default: as the issuer says)")
 	m.text(cmd, "algorithm", "token.algorithm", "ES256 (default), ES384, PS256, RS256 or EdDSA")
+	m.text(cmd, "bound", "bound", "to what its tokens must be bound: optional (default), required, dpop or mtls")
+	m.text(cmd, "dpop-nonce", "dpop_nonce", "whether a DPoP proof at the API must hold a nonce of its own: off (default) or required")
 	m.text(cmd, "typ", "token.typ", "header parameter typ: at+jwt (default), or JWT for old verifiers")
 }
 
@@ -61,7 +63,7 @@ func updateAPICmd(k kind[admin.API]) *cobra.Command {
 		Short: "Change an API and its scopes",
 		Long: `update changes what its options name, and leaves the rest alone. A scope that is
 removed is taken from all clients; the API takes tokens with it until they expire.`,
-		Example: "  symbolon api update orders --lifetime 10m\n  symbolon api update orders --add-scope \"orders:export=Export orders\" --default-scope orders:read\n  symbolon api update orders --remove-scope orders:write",
+		Example: "  symbolon api update orders --lifetime 10m --bound dpop\n  symbolon api update orders --add-scope \"orders:export=Export orders\" --default-scope orders:read\n  symbolon api update orders --remove-scope orders:write",
 		Args:    exactArgs("API-ID"),
 	}
 	m := &members{}
@@ -153,6 +155,8 @@ func printAPI(w io.Writer, v admin.API) {
 		lifetime = v.Token.Lifetime.String()
 	}
 	field(w, "tokens", strings.Join([]string{v.Token.Format, v.Token.Algorithm, v.Token.Typ, lifetime}, ", "))
+	field(w, "bound", v.Bound)
+	field(w, "dpop nonce", v.DPoPNonce)
 	field(w, "set", v.ManagedBy)
 	field(w, "created", moment(v.Created))
 	field(w, "updated", moment(v.Updated))

@@ -29,7 +29,7 @@ func newClientCmd(a *app) *cobra.Command {
 		Short: "Change a client",
 		Long: `update changes what its options name, and leaves the rest alone. Access is set as
 a whole here; grant and ungrant change it one by one.`,
-		Example: "  symbolon client update billing --name \"Nightly billing\" --label team=finance\n  symbolon client update billing --auth client_secret_basic",
+		Example: "  symbolon client update billing --name \"Nightly billing\" --label team=finance\n  symbolon client update billing --auth private_key_jwt --bound dpop\n  symbolon client update billing --jwks-uri https://billing.example.com/jwks\n  symbolon client update billing --legacy-assertion 2027-01-01 --legacy-audience token_endpoint",
 	}
 	m := &members{}
 	clientFlags(update, m)
@@ -48,7 +48,7 @@ a whole here; grant and ungrant change it one by one.`,
 			"enable lets a client authenticate again. Tokens from before it was disabled stay\ndenied; it gets new ones."),
 		stateCmd(k, "disable", "Stop a client",
 			"disable stops a client: it gets no more tokens. APIs take those that it has until\nthey expire. No declarative file enables it again."),
-		grantCmd(k), ungrantCmd(k), newSecretCmd(k), usageCmd(k))
+		grantCmd(k), ungrantCmd(k), newSecretCmd(k), newClientKeyCmd(k), newCertificateCmd(k), usageCmd(k))
 }
 
 func clientFlags(cmd *cobra.Command, m *members) {
@@ -56,7 +56,10 @@ func clientFlags(cmd *cobra.Command, m *members) {
 	m.text(cmd, "owner", "owner", "id of the operator who owns it")
 	m.parsed(cmd, "label", "labels", "a label, as team=finance; repeat for more", func(list []string) (any, error) { return parsePairs("label", list) })
 	m.list(cmd, "issuer", "issuers", "id of an issuer where it may authenticate (default \"default\"); repeat for more")
-	m.list(cmd, "auth", "auth", "allow only this method of authentication: client_secret_basic or client_secret_post")
+	m.list(cmd, "auth", "auth", "allow only this method of authentication of those that its credentials allow: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
+	m.text(cmd, "jwks-uri", "jwks_uri", "https URL where the client publishes its public keys; \"\" for none")
+	m.text(cmd, "bound", "bound", "to what its tokens must be bound: optional (default), required, dpop or mtls")
+	legacyFlags(cmd, m)
 	m.parsed(cmd, "access", "access", "access to an API, as API or API=SCOPE,SCOPE; repeat for more", parseAccess)
 	m.list(cmd, "default-api", "default_api", "id of the API that is meant when a request names none; one per issuer")
 	m.parsed(cmd, "claim", "claims", "a fixed extra claim, as NAME=JSON", parseClaims)
@@ -112,16 +115,19 @@ type madeSecret struct {
 func createClientCmd(k kind[admin.Client]) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create [CLIENT-ID]",
-		Short: "Create a client, and a secret for it",
+		Short: "Create a client with its first credential",
 		Long: `create makes a client. The server makes its secret and shows it this once; an
-existing one comes from the environment or a file, never from the command line.`,
-		Example: "  symbolon client create billing --name \"Nightly billing\" --access orders=orders:read\n  symbolon client create old-job --secret-env OLD_SECRET",
+existing one comes from the environment or a file, never from the command line.
+With --pem-file, --jwk-file or --jwks-uri the client has a key instead.`,
+		Example: "  symbolon client create billing --pem-file billing.pub --access orders=orders:read\n  symbolon client create billing --name \"Nightly billing\" --access orders=orders:read\n  symbolon client create old-job --secret-env OLD_SECRET",
 		Args:    atMost("CLIENT-ID"),
 	}
 	m := &members{}
 	clientFlags(cmd, m)
 	secret, expires := k.secretFlags(cmd), cmd.Flags().String("expires", "", "when the secret expires: 2027-01-01, or 90d")
 	none := cmd.Flags().Bool("no-secret", false, "make a client that cannot authenticate yet")
+	pemFile := cmd.Flags().String("pem-file", "", "file with its public key, or a certificate with it, as PEM")
+	jwkFile := cmd.Flags().String("jwk-file", "", "file with its public key as a JWK")
 	p := k.objects(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
@@ -130,6 +136,13 @@ existing one comes from the environment or a file, never from the command line.`
 		}
 		if len(args) > 0 {
 			body["id"] = args[0]
+		}
+		key, err := keyBody(*pemFile, *jwkFile)
+		if err != nil {
+			return err
+		}
+		if key != nil {
+			body["key"] = key
 		}
 		if *none {
 			body["no_secret"] = true
@@ -236,6 +249,8 @@ func printClient(w io.Writer, c admin.Client) {
 	field(w, "labels", pairs(c.Labels))
 	field(w, "issuers", strings.Join(c.Issuers, " "))
 	field(w, "auth", strings.Join(c.Auth, " "))
+	field(w, "methods", strings.Join(c.Methods, " "))
+	field(w, "bound", c.Bound)
 	printAccess(w, c)
 	for _, name := range slices.Sorted(maps.Keys(c.Claims)) {
 		field(w, "claim "+name, string(c.Claims[name]))
@@ -243,9 +258,7 @@ func printClient(w io.Writer, c admin.Client) {
 	field(w, "set", c.ManagedBy)
 	field(w, "created", moment(c.Created))
 	field(w, "updated", moment(c.Updated))
-	for _, s := range c.Secrets {
-		field(w, "secret "+s.ID, secretWords(s))
-	}
+	printCredentials(w, c)
 }
 
 func printAccess(w io.Writer, c admin.Client) {
@@ -259,15 +272,4 @@ func printAccess(w io.Writer, c admin.Client) {
 	if len(c.Access) == 0 {
 		field(w, "access", "none")
 	}
-}
-
-func secretWords(s admin.SecretInfo) string {
-	words := "created " + moment(s.Created)
-	if !s.Expires.IsZero() {
-		words += ", expires " + moment(s.Expires)
-	}
-	if s.LastUsed.IsZero() {
-		return words + ", never used"
-	}
-	return words + ", last used " + moment(s.LastUsed)
 }

@@ -29,12 +29,15 @@ stands under the server's URL, at its id.`,
 		Use:     "update ISSUER-ID",
 		Short:   "Change an issuer",
 		Long:    "update changes what its options name, and leaves the rest alone. Keys follow a\nlonger lifetime at once.",
-		Example: "  symbolon issuer update default --lifetime 20m\n  symbolon issuer update default --rotate 30d --announce 2d",
+		Example: "  symbolon issuer update default --lifetime 20m\n  symbolon issuer update default --rotate 30d --announce 2d\n  symbolon issuer update partners --profile fapi2 --replay strict",
 	}
 	for _, cmd := range []*cobra.Command{create, update} {
 		m := &members{}
 		m.text(cmd, "url", "url", "its URL, when it does not stand under the server's")
 		m.text(cmd, "audience", "audience", "identifier of the API that is meant when a request names none")
+		m.text(cmd, "profile", "profile", "standard (default), or fapi2: keys and certificates alone, bound tokens alone")
+		m.text(cmd, "dpop-nonce", "dpop_nonce", "whether a DPoP proof at its token endpoint must hold a nonce of the server's: required (default) or off")
+		m.text(cmd, "replay", "replay", "while the replay memory that nodes share is away: strict (default) refuses, local goes by the node's own")
 		m.duration(cmd, "lifetime", "token.lifetime", "how long its tokens live where an API does not say (default 1h)")
 		m.duration(cmd, "rotate", "keys.rotate", "how long a key signs (default 90d)")
 		m.duration(cmd, "announce", "keys.announce", "how long a key is published before it signs (default 24h, at least 1h)")
@@ -51,6 +54,9 @@ func printIssuer(w io.Writer, i admin.Issuer) {
 	field(w, "issuer", i.ID)
 	field(w, "url", i.URL)
 	field(w, "audience", i.Audience)
+	field(w, "profile", i.Profile)
+	field(w, "dpop nonce", i.DPoPNonce)
+	field(w, "replay", i.Replay)
 	field(w, "token lifetime", i.Token.Lifetime.String())
 	field(w, "keys sign for", i.Keys.Rotate.String())
 	field(w, "keys announced for", i.Keys.Announce.String())

@@ -33,10 +33,11 @@ var jsonCalls = []string{
 	"client create other --access invoices=a", "client list", "client show other", "client update other --name Other",
 	"client disable other", "client enable other", "client grant other invoices b", "client ungrant other invoices b",
 	"client usage billing", "client secret add other", "client secret list other", "client secret remove other s1 --yes", "client secret revoke other s2 --yes",
+	"keygen k --cert --csr", "client key add other --pem-file k.pub", "client key list other", "client key remove other k1 --yes", "client key revoke other k1 --yes",
+	"client certificate add other --pem-file k.crt", "client certificate list other", "client certificate remove other c1 --yes", "client certificate revoke other c1 --yes",
 	"token --issuer $ISSUER --client billing --scope orders:read",
 	"inspect $TOKEN --issuer $ISSUER --audience https://orders.example.com",
 	"explain $REQUEST", "audit tail", "audit search", "audit search --changes", "audit verify",
-	"keygen k",
 	"deny jti 5Yq3 --yes", "deny credential other s2 --yes", "deny client other --yes", "client delete other --yes", "api delete invoices --yes",
 	"key list", "key rotate default", "key revoke $KEY --yes", "deny kid $NEXT --yes",
 }

@@ -42,6 +42,9 @@ type keyPair struct {
 	Public  string          `json:"public"`  // file
 	KeyID   string          `json:"kid"`
 	JWK     json.RawMessage `json:"jwk"`
+
+	Certificate string `json:"certificate,omitempty"` // file
+	Request     string `json:"request,omitempty"`     // file
 }
 
 func newKeygenCmd(a *app) *cobra.Command {
@@ -52,31 +55,54 @@ func newKeygenCmd(a *app) *cobra.Command {
 		Long: `keygen makes a key pair and writes NAME.key, the private key (PKCS #8 PEM, readable
 by you alone), and NAME.pub, the public key (PEM); it prints the public key as a
 JWK. The private key stays where it is; the public one is what others are given.
-Files that exist are never written over.`,
-		Example: "  symbolon keygen billing\n  symbolon keygen ./keys/billing --alg PS256 --json",
+With --cert it also writes NAME.crt, a certificate that the key signs itself
+(self_signed_tls_client_auth, RFC 8705 §2.2); with --csr NAME.csr, a request for an
+authority. Files that exist are never written over.`,
+		Example: "  symbolon keygen billing\n  symbolon keygen ./keys/billing --alg PS256 --json\n  symbolon keygen billing-tls --cert --valid 90d\n  symbolon keygen billing-tls --csr --name billing --san-dns billing.example.com",
 		Args:    exactArgs("NAME"),
 	}
 	p := &place{app: a}
 	cmd.Flags().StringVar(&alg, "alg", string(jose.ES256), "algorithm: ES256, ES384, EdDSA, PS256 or RS256")
 	cmd.Flags().StringVar(&kid, "kid", "", "id of the key (default: its thumbprint, RFC 7638)")
+	tls := certificateFlags(cmd)
 	cmd.Flags().BoolVar(&p.json, "json", false, "print one JSON document")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		maker, ok := keyMakers[jose.Algorithm(alg)]
 		if !ok {
 			return usagef("--alg %q is not ES256, ES384, EdDSA, PS256 or RS256", alg)
 		}
+		if err := tls.read(args[0]); err != nil {
+			return err
+		}
 		defer p.waiting("looking for prime numbers")()
 		private, err := maker()
 		if err != nil {
 			return err
 		}
-		pair, err := writePair(args[0], private, jose.Algorithm(alg), kid)
+		pair, err := newPair(private, jose.Algorithm(alg), kid)
 		if err != nil {
+			return err
+		}
+		files, err := pair.files(args[0], private)
+		if err != nil {
+			return err
+		}
+		more, err := tls.files(pair, args[0], private, a.now())
+		if err != nil {
+			return err
+		}
+		if err := writeAll(append(files, more...)); err != nil {
 			return err
 		}
 		return p.show(pair, func(w io.Writer) {
 			field(w, "private", pair.Private+" (keep it)")
 			field(w, "public", pair.Public)
+			if pair.Certificate != "" {
+				field(w, "certificate", pair.Certificate)
+			}
+			if pair.Request != "" {
+				field(w, "request", pair.Request)
+			}
 			field(w, "kid", pair.KeyID)
 			field(w, "jwk", string(pair.JWK))
 		})
@@ -84,8 +110,8 @@ Files that exist are never written over.`,
 	return cmd
 }
 
-// writePair writes both files, or none.
-func writePair(name string, private crypto.Signer, alg jose.Algorithm, kid string) (*keyPair, error) {
+// newPair names a key pair: by its thumbprint where kid is empty.
+func newPair(private crypto.Signer, alg jose.Algorithm, kid string) (*keyPair, error) {
 	public, err := jose.NewKey(private.Public(), alg, kid)
 	if err != nil {
 		return nil, err
@@ -95,19 +121,44 @@ func writePair(name string, private crypto.Signer, alg jose.Algorithm, kid strin
 			return nil, err
 		}
 	}
+	return &keyPair{KeyID: public.ID, JWK: public.JSON()}, nil
+}
+
+// newFile is a file that is to be made.
+type newFile struct {
+	path string
+	data []byte
+	mode fs.FileMode
+}
+
+// files are the two of the pair.
+func (p *keyPair) files(name string, private crypto.Signer) ([]newFile, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return nil, err
 	}
-	pair := &keyPair{Private: name + ".key", Public: name + ".pub", KeyID: public.ID, JWK: public.JSON()}
-	if err := writeNew(pair.Private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	public, err := x509.MarshalPKIXPublicKey(private.Public())
+	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(pair.Public, public.PEM(), 0o644); err != nil {
-		os.Remove(pair.Private) // made a moment ago, and known to nobody
-		return nil, err
+	p.Private, p.Public = name+".key", name+".pub"
+	return []newFile{
+		{p.Private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600},
+		{p.Public, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), 0o644},
+	}, nil
+}
+
+// writeAll writes all files, or none.
+func writeAll(files []newFile) error {
+	for i, f := range files {
+		if err := writeNew(f.path, f.data, f.mode); err != nil {
+			for _, made := range files[:i] {
+				os.Remove(made.path) // made a moment ago, and known to nobody
+			}
+			return err
+		}
 	}
-	return pair, nil
+	return nil
 }
 
 // writeNew writes a file that must not exist yet, also not as a link.

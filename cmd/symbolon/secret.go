@@ -4,24 +4,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symbolon/symbolon/internal/admin"
-	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // body is the secret of a request.
 func (s *secretInput) body(id, expires string) (map[string]any, error) {
 	value, err := s.value()
-	if err != nil {
-		return nil, err
-	}
-	at, err := s.parseWhen("expires", expires, func(text string) (time.Duration, error) {
-		d, err := registry.ParseDuration(text)
-		return d.Std(), err
-	})
 	if err != nil {
 		return nil, err
 	}
@@ -31,10 +22,7 @@ func (s *secretInput) body(id, expires string) (map[string]any, error) {
 			body[name] = text
 		}
 	}
-	if !at.IsZero() {
-		body["expires"] = at
-	}
-	return body, nil
+	return body, s.when(body, expires)
 }
 
 // printSecret prints a secret that the server made, this once.
@@ -52,7 +40,7 @@ func newSecretCmd(k kind[admin.Client]) *cobra.Command {
 outage. Add the new one, move the program to it, watch the last use of the old
 one, and remove that. Revoke is for a secret that leaked.`,
 		"  symbolon client secret add billing\n  symbolon client secret list billing\n  symbolon client secret remove billing s1",
-		addSecretCmd(k), listSecretsCmd(k), endSecretCmd(k, "remove"), endSecretCmd(k, "revoke"))
+		addSecretCmd(k), listSecretsCmd(k), endCredentialCmd(k, credentialSecret, "remove"), endCredentialCmd(k, credentialSecret, "revoke"))
 }
 
 func addSecretCmd(k kind[admin.Client]) *cobra.Command {
@@ -109,39 +97,6 @@ func listSecretsCmd(k kind[admin.Client]) *cobra.Command {
 			for _, s := range secrets {
 				row(w, s.ID, s.Form, moment(s.Created), moment(s.Expires), moment(s.LastUsed))
 			}
-		})
-	}
-	return cmd
-}
-
-// endSecretCmd is remove and revoke, which differ in what becomes of tokens.
-func endSecretCmd(k kind[admin.Client], verb string) *cobra.Command {
-	short, long, did := "Remove a secret at the end of a rotation",
-		"remove ends a rotation: the secret is not accepted any more, and the tokens that\nwere obtained with it stay good until they expire. Its id is never used again.", "removed"
-	method, suffix := http.MethodDelete, []string{}
-	if verb == "revoke" {
-		short, long, did = "Revoke a secret that leaked",
-			"revoke is for a secret that leaked: it is not accepted any more, under no id, and\nthe tokens that were obtained with it are denied; APIs take them until they\nexpire. It works on a removed one too.", "revoked"
-		method, suffix = http.MethodPost, []string{"revoke"}
-	}
-	cmd := &cobra.Command{
-		Use: verb + " CLIENT-ID SECRET-ID", Short: short, Long: long,
-		Example: "  symbolon client secret " + verb + " billing s1 --yes",
-		Args:    exactArgs("CLIENT-ID", "SECRET-ID"),
-	}
-	p, sure := k.objects(cmd), k.confirms(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := sure.ask(fmt.Sprintf("%ss the secret %s of client %s", verb, args[1], args[0]), args[1]); err != nil {
-			return err
-		}
-		var c admin.Client
-		path := k.path + at(append([]string{args[0], "secrets", args[1]}, suffix...)...)
-		if err := p.call(cmd.Context(), method, path, nil, &c); err != nil {
-			return err
-		}
-		return p.show(c, func(w io.Writer) {
-			fmt.Fprintf(w, "secret %s of client %s %s; %d left\n", args[1], printable(c.ID), did, len(c.Secrets))
 		})
 	}
 	return cmd

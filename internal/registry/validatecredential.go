@@ -294,7 +294,7 @@ func validEmail(text string) bool {
 // checkOwnCertificate says what is wrong with a certificate that a client made
 // itself. Its key is held to the same rules as a key without a certificate.
 func checkOwnCertificate(text string) (message, fix string) {
-	const again = "give one certificate as PEM; `symbolon keygen --cert FILE` makes a key pair with one"
+	const again = "give one certificate as PEM; `symbolon keygen NAME --cert` makes a key pair with one"
 	if len(text) > jose.MaxKey {
 		return "too long", again
 	}
