@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -27,6 +30,15 @@ type Request struct {
 
 	target string // the path before any middleware changed it; empty: that of URL
 }
+
+// String tells the method alone: a request holds a token and a proof.
+func (r Request) String() string { return "resource.Request(" + strconv.Quote(r.Method) + ")" }
+
+// Format is String under every verb: %d would look past it.
+func (r Request) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
+
+// LogValue is String for slog.
+func (r Request) LogValue() slog.Value { return slog.StringValue(r.String()) }
 
 // Require gives a middleware that lets a request through only with a valid
 // access token that carries all of the scopes, and answers others with the

@@ -1,7 +1,6 @@
 package resource
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"net/http"
@@ -136,7 +135,7 @@ func TestDPoPNegativeRequests(t *testing.T) {
 	i := newIssuer(t)
 	a := newAPI(t, i.config())
 	at := orders(t, a, "orders:read")
-	h, other := newHolder(t, i, time.Now), newHolder(t, i, time.Now)
+	h := newHolder(t, i, time.Now)
 	proof := func() string { return h.proof(t, nil) }
 	tampered := func(n int) string { // another letter in the middle of a part
 		parts := strings.Split(proof(), ".")
@@ -148,9 +147,6 @@ func TestDPoPNegativeRequests(t *testing.T) {
 		}
 		parts[n] = string(b)
 		return strings.Join(parts, ".")
-	}
-	of := func(h *holder) func(members, members) {
-		return func(_, claims members) { claims["ath"] = athOf(h.token) }
 	}
 	for name, proofs := range map[string][]string{
 		"no proof":                 nil,
@@ -178,8 +174,6 @@ func TestDPoPNegativeRequests(t *testing.T) {
 		}
 		got.wants(t, name, "DPoP", invalidProof(e.ErrorDescription))
 	}
-	// giantswarm/mcp-oauth#384: a proof that is good in itself, of another key.
-	h.present(t, at, other.proof(t, of(h))).wants(t, "a proof of another key", "DPoP", errOtherKey)
 	h.present(t, at, h.proof(t, nil)).good(t, "a good proof afterwards")
 }
 
@@ -432,24 +426,6 @@ func TestRFC9449_7_1_Example(t *testing.T) {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	ask("DPoP").wants(t, "once more", "DPoP", errReplayed)
-}
-
-// TestIATOverflow (ezpds 2026: the smallest int64 passed for fresh, or was a
-// panic): no number makes a proof fresh.
-func TestIATOverflow(t *testing.T) {
-	i := newIssuer(t)
-	a := newAPI(t, i.config())
-	at := orders(t, a)
-	h := newHolder(t, i, time.Now)
-	for _, n := range []string{"-9223372036854775808", "9223372036854775807", "9223372036854775808", "-1e999", "1e999", "1e308", "-1e308", "-0", "0.1e1",
-		"18446744073709551615", "253402300800", "-253402300800", `"1"`, "null", "[]", "true", "1e", "01", "NaN", "Infinity", "-Infinity"} {
-		payload := `{"jti":"` + rand.Text() + `","htm":"GET","htu":"` + ordersURL + `","ath":"` + athOf(h.token) + `","iat":` + n + `}`
-		top, _ := json.Marshal(members{"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk(t, h.key.Public())})
-		got := h.present(t, at, forge(string(top), []byte(payload), forgeSigner(t, h.key)))
-		if got.status != 401 || !strings.Contains(got.challengeFor("DPoP"), `error="invalid_dpop_proof"`) {
-			t.Errorf("%s: %d %s", n, got.status, got.body)
-		}
-	}
 }
 
 // athOf is the ath of a token (RFC 9449 §4.2).
