@@ -182,7 +182,7 @@ func TestImportedSecretsDoNotTakeTheMachine(t *testing.T) {
 		<-f.hashing.places
 	}
 	var wg sync.WaitGroup
-	codes := make([]int, hashQueue)
+	codes := make([]int, hashOfOne)
 	for i := range codes {
 		wg.Go(func() { codes[i] = ask(importedOne).Code })
 	}
@@ -195,6 +195,33 @@ func TestImportedSecretsDoNotTakeTheMachine(t *testing.T) {
 	}
 	if len(f.hashing.places) != 0 || len(f.hashing.workers) != 0 {
 		t.Error("a place was not given back")
+	}
+}
+
+// TestOneImportedSecretLeavesRoomForOthers: who guesses at one client does not
+// fill the queue for all.
+func TestOneImportedSecretLeavesRoomForOthers(t *testing.T) {
+	h := newHashers()
+	guessed, other := [32]byte{1}, [32]byte{2}
+	for range hashOfOne {
+		if !h.enter(guessed) {
+			t.Fatal("no place")
+		}
+	}
+	if h.enter(guessed) {
+		t.Error("one secret has more than its share")
+	}
+	for i := range hashWorkers + hashQueue - hashOfOne {
+		if form := [32]byte{2, byte(i)}; !h.enter(form) {
+			t.Fatalf("no place for the others after %d", i)
+		}
+	}
+	if h.enter([32]byte{3}) {
+		t.Error("more than all places")
+	}
+	h.leave(guessed)
+	if !h.enter(other) || len(h.inside) != 1+hashWorkers+hashQueue-hashOfOne {
+		t.Errorf("%d secrets inside", len(h.inside))
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 const (
 	hashWorkers = 2
 	hashQueue   = 32
+	hashOfOne   = 8 // of the queue, for one stored secret: wrong ones for it leave room for the others
 )
 
 // errBusy tells who waits behind too many others when to come again.
@@ -51,6 +52,7 @@ type hashers struct {
 	key    [32]byte
 	mu     sync.Mutex
 	fitted map[[32]byte]struct{}
+	inside map[[32]byte]int // who works or waits, by the stored form's digest
 }
 
 // maxFitted is how many secrets that fitted are remembered.
@@ -59,7 +61,7 @@ const maxFitted = 4096
 func newHashers() *hashers {
 	h := &hashers{
 		places: make(chan struct{}, hashWorkers+hashQueue), workers: make(chan struct{}, hashWorkers),
-		fitted: make(map[[32]byte]struct{}),
+		fitted: make(map[[32]byte]struct{}), inside: make(map[[32]byte]int),
 	}
 	rand.Read(h.key[:]) // never fails, and never gives predictable bytes
 	return h
@@ -108,14 +110,39 @@ func (h *hashers) remember(mark [32]byte) {
 	h.fitted[mark] = struct{}{}
 }
 
-// compare is the slow hash.
-func (h *hashers) compare(ctx context.Context, value string, p registry.Argon2id) (bool, error) {
+// enter takes a place for a comparison with the stored form, and reports whether
+// there was one.
+func (h *hashers) enter(form [32]byte) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inside[form] >= hashOfOne {
+		return false
+	}
 	select {
 	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
+		h.inside[form]++
+		return true
 	default:
+		return false
+	}
+}
+
+func (h *hashers) leave(form [32]byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	<-h.places
+	if h.inside[form]--; h.inside[form] == 0 {
+		delete(h.inside, form)
+	}
+}
+
+// compare is the slow hash.
+func (h *hashers) compare(ctx context.Context, value string, p registry.Argon2id) (bool, error) {
+	form := sha256.Sum256(p.Key)
+	if !h.enter(form) {
 		return false, errBusy
 	}
+	defer h.leave(form)
 	select {
 	case h.workers <- struct{}{}:
 		defer func() { <-h.workers }()
