@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
 )
 
@@ -89,12 +90,21 @@ func (n *Node) every(ctx context.Context, interval time.Duration, what string, f
 }
 
 // runSchedule lets the keys change when they are due, and forgets those that
-// have gone.
+// have gone. Between two planned times it writes nothing, unless something was
+// changed meanwhile.
 func (n *Node) runSchedule(ctx context.Context) error {
-	return n.every(ctx, scheduleEvery, "key schedule", func(ctx context.Context) error {
-		if _, err := n.admin.RunSchedule(ctx); err != nil {
+	var next time.Time
+	var seen registry.Position
+	return n.every(ctx, scheduleEvery, "key schedule", func(ctx context.Context) (err error) {
+		snapshot := n.replica.Snapshot()
+		if snapshot.Position == seen && n.cfg.Now().Before(next) {
+			return nil
+		}
+		if next, err = n.admin.RunSchedule(ctx); err != nil {
+			next = time.Time{}
 			return err
 		}
+		seen = snapshot.Position // of before: what was written meanwhile is looked at the next time
 		inUse := n.replica.Snapshot().Issuers
 		n.ring.Keep(func(kid string) bool {
 			for _, issuer := range inUse {
