@@ -38,21 +38,11 @@ type Config struct {
 	MaxBody int64
 	// WriteError writes an error as the answer; default WriteError.
 	WriteError func(x *Exchange, r *http.Request, e *symbolon.Error)
-	// Observe is called once per request, after its answer.
-	Observe func(Observation)
 	// Logger gets the access log (debug) and failures of the server (warn,
 	// error). No line has a query, a header or a body.
 	Logger *slog.Logger
 	// Now is the clock; default time.Now.
 	Now func() time.Time
-}
-
-// Observation is one answered request, for metrics.
-type Observation struct {
-	Endpoint string        // of the Exchange; "" when none took the request
-	Status   int           // HTTP status
-	Code     symbolon.Code // "" when it was no error
-	Took     time.Duration
 }
 
 // HeaderRequestID names the header that carries the request id. It is always
@@ -160,13 +150,6 @@ func (s *wrapped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.fail(x, r, e)
 	}
 	s.logAccess(r.Context(), x, r, e)
-	if s.Observe != nil {
-		o := Observation{Endpoint: x.Endpoint, Status: x.status, Took: s.Now().Sub(x.Began)}
-		if e != nil {
-			o.Code = e.Code
-		}
-		s.Observe(o)
-	}
 }
 
 var errBodyTooLarge = symbolon.NewError(symbolon.TooLarge, "the request body is larger than this server reads: 64 KiB at the OAuth endpoints")

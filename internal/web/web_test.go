@@ -322,26 +322,6 @@ func TestNoLineIsInjectedIntoTheLog(t *testing.T) {
 	}
 }
 
-func TestObserve(t *testing.T) {
-	var seen []Observation
-	now := time.Unix(1000, 0)
-	c := Config{Now: func() time.Time { return now }, Observe: func(o Observation) { seen = append(seen, o) }}
-	h := Wrap(c, func(w http.ResponseWriter, r *http.Request) error {
-		ExchangeOf(w).Endpoint = "token"
-		now = now.Add(time.Second)
-		if r.URL.Path == "/no" {
-			return symbolon.NewError(symbolon.InvalidScope, "no")
-		}
-		w.WriteHeader(204)
-		return nil
-	})
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/no", nil))
-	if len(seen) != 2 || seen[0] != (Observation{"token", 204, "", time.Second}) || seen[1] != (Observation{"token", 400, symbolon.InvalidScope, time.Second}) {
-		t.Errorf("%+v", seen)
-	}
-}
-
 func TestExchangeOfOutsideWrapPanics(t *testing.T) {
 	defer func() {
 		if recover() == nil {
