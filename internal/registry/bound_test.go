@@ -128,6 +128,7 @@ func TestSeveralResources(t *testing.T) {
 		{name: "no scope asked", resources: []string{"a", "b"}, binding: BindingDPoP, want: "a:read b:read"},
 		{name: "a bearer token", resources: []string{"a", "b"}, scopes: []string{"a:read"}, err: errSeveral},
 		{name: "a scope of both, granted at one", resources: []string{"a", "b"}, scopes: []string{"both"}, binding: BindingDPoP, err: errScope},
+		{name: "a scope of both, granted at the last", resources: []string{"b", "a"}, scopes: []string{"both"}, binding: BindingDPoP, err: errScope},
 		{name: "a scope of both, granted at both", resources: []string{"a", "b"}, scopes: []string{"both"}, more: "both", binding: BindingDPoP, err: errShared},
 		{name: "no scope asked, one of both given", resources: []string{"a", "b"}, more: "both", binding: BindingDPoP, err: errShared},
 		{name: "a scope of neither", resources: []string{"a", "b"}, scopes: []string{"rsa:read"}, binding: BindingDPoP, err: errScope},
