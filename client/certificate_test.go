@@ -292,6 +292,22 @@ func TestATokenEndsWithItsCertificate(t *testing.T) {
 	}
 }
 
+// TestNoSessionWithoutTheCertificateIsResumed: one that the program began by its
+// own transport would go on without a certificate.
+func TestNoSessionWithoutTheCertificateIsResumed(t *testing.T) {
+	m := newMutual(t)
+	cfg := m.config(Certificate(selfSigned(t, p256(t), "billing", tomorrow())))
+	c := newClient(t, cfg)
+	value(t, c)
+	resp, err := cfg.HTTP.Get(m.a.URL) // its session is the newest of this host
+	if body(t, resp, err); resp.StatusCode != http.StatusUnauthorized {
+		t.Error(resp.Status)
+	}
+	if got := m.get(c); got != "hello" || m.requests.Load() != 1 {
+		t.Errorf("%q after %d token requests", got, m.requests.Load())
+	}
+}
+
 // TestTransportsWithoutRoomForACertificate: what cannot present one is refused,
 // with the way out.
 func TestTransportsWithoutRoomForACertificate(t *testing.T) {

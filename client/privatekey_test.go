@@ -285,6 +285,7 @@ func TestNoRetryWithoutANewTime(t *testing.T) {
 		"our own time":       {"", PrivateKeyJWT(p256(t), ""), 1},
 		"no date":            {"none", PrivateKeyJWT(p256(t), ""), 1},
 		"another time":       {time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), PrivateKeyJWT(p256(t), ""), 2},
+		"a wandering time":   {"wanders", PrivateKeyJWT(p256(t), ""), 2},
 		"a year away":        {time.Now().AddDate(1, 0, 0).UTC().Format(http.TimeFormat), PrivateKeyJWT(p256(t), ""), 1},
 		"nothing that times": {time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat), Secret("s"), 1},
 	} {
@@ -294,6 +295,8 @@ func TestNoRetryWithoutANewTime(t *testing.T) {
 			case "":
 			case "none":
 				w.Header()["Date"] = nil
+			case "wanders":
+				w.Header().Set("Date", time.Now().Add(time.Duration(r.n)*time.Hour).UTC().Format(http.TimeFormat))
 			default:
 				w.Header().Set("Date", c.date)
 			}
