@@ -22,6 +22,28 @@ func preallocate(f *os.File, size int64) error {
 	}
 }
 
+// dataEnd is an offset of f, at most size, behind which there are only NUL octets:
+// the file system knows which of the preallocated blocks were ever written, and
+// need not be asked for the others.
+func dataEnd(f *os.File, size int64) int64 {
+	const seekData, seekHole = 3, 4
+	var end int64
+	for at := int64(0); at < size; {
+		data, err := syscall.Seek(int(f.Fd()), at, seekData)
+		if errors.Is(err, syscall.ENXIO) { // no data from here on
+			return min(end, size)
+		}
+		if err == nil {
+			end, err = syscall.Seek(int(f.Fd()), data, seekHole)
+		}
+		if err != nil || end <= at {
+			return size // it cannot be told
+		}
+		at = end
+	}
+	return min(end, size)
+}
+
 func syncData(f *os.File) error {
 	for {
 		if err := syscall.Fdatasync(int(f.Fd())); !errors.Is(err, syscall.EINTR) {

@@ -66,20 +66,26 @@ func writeZeros(f *os.File, off, end int64) error {
 // lastWritten is the end of the last octet of f, from off on, that is not NUL; off
 // when there is none.
 func lastWritten(f *os.File, off int64) (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return off, err
+	}
+	end := dataEnd(f, info.Size())
 	buf, last := make([]byte, len(zeros)), off
-	for {
-		n, err := f.ReadAt(buf, off)
+	for off < end {
+		n, err := f.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
 		if part := buf[:n]; !bytes.Equal(part, zeros[:n]) {
 			last = off + int64(len(bytes.TrimRight(part, "\x00")))
 		}
 		off += int64(n)
-		if n < len(buf) {
-			if isEOF(err) {
-				err = nil
-			}
+		if isEOF(err) { // it was cut off meanwhile
+			return last, nil
+		}
+		if err != nil {
 			return last, err
 		}
 	}
+	return last, nil
 }
 
 // syncDir makes the names in dir survive a loss of power.
