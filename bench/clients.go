@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/registry"
@@ -39,7 +38,7 @@ func manyClient(i int, now time.Time) *registry.Client {
 // the store takes them, many to a commit.
 func (i *instance) fill(n int, client func(i int, now time.Time) *registry.Client) error {
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.Config{DSN: "sqlite:" + filepath.Join(i.dir, "symbolon.db")})
+	s, err := store.Open(ctx, store.Config{DSN: i.store})
 	if err != nil {
 		return err
 	}
@@ -78,15 +77,19 @@ func put(tx *store.Tx, c *registry.Client) error {
 	return err
 }
 
-// filled configures a server, lets it make its issuer and its API, and fills
-// its database.
+// filled configures a server and fills its database.
 func (b *bench) filled(name string, n int, client func(i int, now time.Time) *registry.Client) (*instance, error) {
 	i, err := b.configure(name, "ES256")
 	if err != nil {
 		return nil, err
 	}
-	if err := i.serve(func(p *process) error { _, err := b.tokenJob(p, 1, 1).run(); return err }); err != nil {
-		return nil, err
+	return i, i.populate(n, client)
+}
+
+// populate lets a server make its issuer and its API, and fills its database.
+func (i *instance) populate(n int, client func(i int, now time.Time) *registry.Client) error {
+	if err := i.serve(func(p *process) error { _, err := i.b.tokenJob(p, 1, 1).run(); return err }); err != nil {
+		return err
 	}
-	return i, i.fill(n, client)
+	return i.fill(n, client)
 }

@@ -23,6 +23,9 @@ func (j job) request(a ask) []byte {
 	if a.Auth != "" {
 		b.WriteString("Authorization: " + a.Auth + "\r\n")
 	}
+	if a.DPoP != "" {
+		b.WriteString("DPoP: " + a.DPoP + "\r\n")
+	}
 	if a.Form != "" {
 		fmt.Fprintf(&b, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(a.Form))
 	}

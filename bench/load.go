@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,11 +30,28 @@ type job struct {
 	// whether the answers come in time or not; zero: each connection sends as
 	// soon as it has its answer.
 	Rate float64
+
+	// fresh makes n requests where each is good for once: they are made right
+	// before they are sent, by this process, whose CPU nobody counts. nil: Asks.
+	fresh func(n int) ([]ask, error)
+}
+
+// of is the job with n requests.
+func (j job) of(n int) (job, error) {
+	j.N = n
+	if j.fresh == nil {
+		return j, nil
+	}
+	var err error
+	j.Asks, err = j.fresh(n)
+	runtime.GC() // not while the units are measured
+	return j, err
 }
 
 // ask is one request and the status that counts as success.
 type ask struct {
 	Auth string // Authorization header
+	DPoP string // DPoP header; empty: none
 	Form string // body; empty: none
 	Want int
 }

@@ -36,6 +36,9 @@ var parts = []part{
 	{"pool", (*bench).pool},
 	{"oracle", (*bench).oracle},
 	{"flood", (*bench).flood},
+	{"keys", (*bench).keys},
+	{"dpop", (*bench).dpop},
+	{"replay", (*bench).replay},
 }
 
 func main() {

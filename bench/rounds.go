@@ -24,6 +24,9 @@ type round struct {
 // inS is the server's CPU per request in raw signatures.
 func (r round) inS() float64 { return float64(r.perRequest) / float64(r.units.sign) }
 
+// inV is the same in raw verifications.
+func (r round) inV() float64 { return float64(r.perRequest) / float64(r.units.verify) }
+
 // minTicks is how many clock ticks of CPU a round should take: then reading
 // them errs by less than two in a hundred.
 const minTicks = 60
@@ -51,9 +54,15 @@ func (b *bench) alternate(n int, subjects ...subject) ([][]round, error) {
 
 // measure does a subject's job once warm and once counted.
 func (b *bench) measure(s subject) (round, error) {
-	warm := s.job
-	warm.N = max(warm.N/10, warm.Conns)
+	warm, err := s.job.of(max(s.job.N/10, s.job.Conns))
+	if err != nil {
+		return round{}, err
+	}
 	if _, err := warm.run(); err != nil {
+		return round{}, err
+	}
+	full, err := s.job.of(s.job.N)
+	if err != nil {
 		return round{}, err
 	}
 	start, err := s.process.cpu()
@@ -61,7 +70,7 @@ func (b *bench) measure(s subject) (round, error) {
 		return round{}, err
 	}
 	var r result
-	units, err := beside(func() (err error) { r, err = s.job.run(); return err })
+	units, err := beside(func() (err error) { r, err = full.run(); return err })
 	if err != nil {
 		return round{}, err
 	}
@@ -114,3 +123,6 @@ func medianTime(r round) float64 { return float64(r.result.Median) }
 // cpuOver is the CPU per request of a in that of b. Both are divided by the
 // unit beside them: the machine may have changed its pace between the two.
 func cpuOver(a, b round) float64 { return a.inS() / b.inS() }
+
+// cpuBeyond is the CPU per request that a takes more than b, in v.
+func cpuBeyond(a, b round) float64 { return a.inV() - b.inV() }

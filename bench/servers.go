@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -89,6 +90,8 @@ type instance struct {
 	b            *bench
 	dir, state   string // the data directory, the declarative file
 	config, addr string
+	store        string   // the database's URL
+	variables    []string // of its environment, NAME=value, besides the secret
 }
 
 // configure writes the files of a server with a data directory of that name,
@@ -100,6 +103,7 @@ func (b *bench) configure(name, algorithm string) (*instance, error) {
 	}
 	i := &instance{b: b, dir: filepath.Join(b.dir, name), state: filepath.Join(b.dir, name+".state.yaml"),
 		config: filepath.Join(b.dir, name+".yaml"), addr: addr}
+	i.store = "sqlite:" + filepath.Join(i.dir, "symbolon.db")
 	if err := os.WriteFile(i.state, fmt.Appendf(nil, stateYAML, algorithm), 0o600); err != nil {
 		return nil, err
 	}
@@ -111,7 +115,17 @@ func (i *instance) start() (*process, error) {
 	return start(listening, i.env(), filepath.Join(i.b.dir, "symbolon"), "serve", "--config", i.config)
 }
 
-func (i *instance) env() []string { return []string{"BENCH_SECRET=" + i.b.secret} }
+func (i *instance) env() []string { return append(i.variables, "BENCH_SECRET="+i.b.secret) }
+
+// set adds lines to the configuration of a server that does not run.
+func (i *instance) set(lines string) error {
+	f, err := os.OpenFile(i.config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(lines)
+	return errors.Join(err, f.Close())
+}
 
 // symbolon starts a server on a new data directory of that name.
 func (b *bench) symbolon(name, algorithm string) (*process, error) {

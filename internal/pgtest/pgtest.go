@@ -48,7 +48,7 @@ func common(t testing.TB) *Server {
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.server == nil && shared.err == nil {
-		shared.server, shared.err = start(nil)
+		shared.server, shared.err = start(nil, "off")
 	}
 	if shared.err != nil {
 		t.Fatal(shared.err)
@@ -59,7 +59,7 @@ func common(t testing.TB) *Server {
 // Start starts a server for this test alone, for tests that stop or pause it.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s, err := start(common(t))
+	s, err := start(common(t), "off")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +106,17 @@ func (s *Server) Disconnect(t testing.TB) {
 	}
 }
 
+// Open starts a server outside of tests, for measurements: unlike those of tests
+// it waits for the disk. It returns the URL of an empty database, and what stops
+// the server.
+func Open() (dsn string, stop func(), err error) {
+	s, err := start(nil, "on")
+	if err != nil {
+		return "", nil, err
+	}
+	return s.url("postgres"), func() { s.alive.Close() }, nil
+}
+
 func (s *Server) url(database string) string {
 	return "postgres://postgres@/" + database + "?host=" + s.dir + "&port=5432&sslmode=disable"
 }
@@ -144,7 +155,7 @@ func (s *Server) signal(t testing.TB, sig syscall.Signal) {
 // A paused server must be woken first: it would never see the signal.
 const script = `
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c port=5432 \
-	-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 \
+	-c fsync="$3" -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 \
 	-c shared_buffers=16MB -c max_connections=200 -c jit=off -c autovacuum=off \
 	</dev/null >"$2/log" 2>&1 &
 pid=$!
@@ -157,7 +168,7 @@ rm -rf "$2"
 
 // start starts a server. initdb takes most of the time, so the first server
 // keeps what it made, and the others (given the first) start from a copy.
-func start(first *Server) (*Server, error) {
+func start(first *Server, fsync string) (*Server, error) {
 	bin, err := programs(debian)
 	if err != nil {
 		return nil, err
@@ -184,7 +195,7 @@ func start(first *Server) (*Server, error) {
 		err = s.command(who, "chmod", "0700", filepath.Join(dir, "data"))
 	}
 	if err == nil {
-		err = s.run(bin, who)
+		err = s.run(bin, fsync, who)
 	}
 	if err != nil {
 		os.RemoveAll(dir)
@@ -207,13 +218,13 @@ func (s *Server) command(who *syscall.Credential, name string, args ...string) e
 	return nil
 }
 
-func (s *Server) run(bin string, who *syscall.Credential) error {
+func (s *Server) run(bin, fsync string, who *syscall.Credential) error {
 	stdin, alive, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("pgtest: %w", err)
 	}
 	defer stdin.Close()
-	sh := exec.Command("/bin/sh", "-c", script, "pgtest", bin, s.dir)
+	sh := exec.Command("/bin/sh", "-c", script, "pgtest", bin, s.dir, fsync)
 	sh.Stdin, sh.Dir, sh.Env = stdin, s.dir, environment()
 	// A session of its own, so that Ctrl-C reaches the test alone.
 	sh.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setsid: true}

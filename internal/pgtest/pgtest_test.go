@@ -49,6 +49,24 @@ func TestDatabasesAreApartOnOneServer(t *testing.T) {
 	}
 }
 
+// TestOpenWaitsForTheDisk: what is measured on it is what a commit costs.
+func TestOpenWaitsForTheDisk(t *testing.T) {
+	dsn, stop, err := Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for setting, want := range map[string]string{"fsync": "on", "synchronous_commit": "on"} {
+		var got string
+		if err := connect(t, dsn).QueryRow(t.Context(), "SHOW "+setting).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%s is %s, want %s", setting, got, want)
+		}
+	}
+}
+
 func TestSortsUnlikeC(t *testing.T) {
 	var first string
 	conn := connect(t, Database(t))
@@ -89,7 +107,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("PGTEST_CHILD") == "" {
 		os.Exit(m.Run())
 	}
-	s, err := start(nil)
+	s, err := start(nil, "off")
 	if err != nil {
 		println(err.Error())
 		os.Exit(1)
