@@ -129,7 +129,8 @@ func (i *inspector) read(args []string) (string, error) {
 	if name, value, ok := strings.Cut(text, ":"); ok && strings.EqualFold(name, "Authorization") {
 		text = strings.TrimSpace(value)
 	}
-	if scheme, value, ok := strings.Cut(text, " "); ok && strings.EqualFold(scheme, symbolon.TokenTypeBearer) {
+	if scheme, value, ok := strings.Cut(text, " "); ok &&
+		(strings.EqualFold(scheme, symbolon.TokenTypeBearer) || strings.EqualFold(scheme, symbolon.TokenTypeDPoP)) {
 		text = strings.TrimSpace(value)
 	}
 	if text == "" {
@@ -169,7 +170,7 @@ func (i *inspector) check(ctx context.Context, token string, seen *inspection) e
 	}
 	defer api.Close()
 	defer i.waiting("fetching the issuer's keys")()
-	_, checks, err := api.Explain(ctx, resource.Request{Authorization: []string{symbolon.TokenTypeBearer + " " + token}}, i.scopes...)
+	checks, err := api.ExplainToken(ctx, token, i.scopes...)
 	valid := err == nil
 	seen.Checks, seen.Valid = checks, &valid
 	return nil
@@ -216,9 +217,12 @@ func (i *inspector) print(w io.Writer, seen *inspection) {
 		}
 		row(w, verdict, c.Name, words, c.Clause)
 	}
-	if *seen.Valid {
+	switch _, bound := seen.Claims["cnf"]; {
+	case *seen.Valid && bound:
+		fmt.Fprintln(w, "\nThe token is valid for this API, from a caller who has the key in cnf: that is checked with each request.")
+	case *seen.Valid:
 		fmt.Fprintln(w, "\nThe token is valid for this API.")
-	} else {
+	default:
 		fmt.Fprintln(w, "\nThe token is not valid for this API; later checks were not made.")
 	}
 }
