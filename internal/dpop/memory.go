@@ -115,6 +115,15 @@ func (m *Memory) replayed(entries []Entry, now uint32) bool {
 	return false
 }
 
+// Holds reports whether the key was taken and has not expired: of several entries that a
+// Claim refused, which one it was.
+func (m *Memory) Holds(key [32]byte) bool {
+	t := m.table(&key)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.live(m.seed, &key, second(m.now()))
+}
+
 // insert writes an entry that is not live; its table is locked.
 func (m *Memory) insert(e *Entry, number, now uint32) {
 	t := m.table(&e.Key)

@@ -67,6 +67,9 @@ func TestMemoryClaims(t *testing.T) {
 	}
 	// At the last moment all are there, in the next second there is room for as many.
 	c.set(until)
+	if !m.Holds(entry(1, until, "").Key) || m.Holds(entry(9, until, "").Key) {
+		t.Error("Holds is wrong")
+	}
 	if err := m.Claim(context.Background(), entry(1, until, "a")); err != ErrReplayed {
 		t.Errorf("at the last moment: %v", err)
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -56,11 +57,11 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 			err = nil
 		}
 		if err != nil {
-			return c.notConsumed(err)
+			return s.notConsumed(c, err)
 		}
 	}
 	if err := s.cfg.Replay.Claim(ctx, entries...); err != nil {
-		return c.notConsumed(err)
+		return s.notConsumed(c, err)
 	}
 	for _, e := range entries {
 		c.record.Presented = append(c.record.Presented, audit.Presented{Key: e.Key, Expires: e.Expires})
@@ -70,7 +71,7 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 }
 
 // notConsumed is the answer when the memory refuses.
-func (c *call) notConsumed(err error) error {
+func (s *Server) notConsumed(c *call, err error) error {
 	fail := func(got, fix string) {
 		c.trace.Fail("replay", "RFC 9449 §11.1", "not presented before", got, fix)
 	}
@@ -83,10 +84,17 @@ func (c *call) notConsumed(err error) error {
 		return errReplayAway.WithCause(err)
 	}
 	fail("presented before", "make a new assertion and proof for each request; if the program does, somebody else has got hold of one")
-	for _, m := range c.marks {
-		if m.proof {
-			return errProofReplayed.WithCause(err)
-		}
+	if s.assertionReplayed(c) {
+		return registry.ErrClient.WithCause(errAssertionReplayed)
 	}
-	return registry.ErrClient.WithCause(errAssertionReplayed)
+	return errProofReplayed.WithCause(err)
+}
+
+// assertionReplayed tells which of both it was. Where only other nodes know, it
+// is taken for the proof: programs make both anew.
+func (s *Server) assertionReplayed(c *call) bool {
+	known, ok := s.cfg.Replay.(interface{ Holds(key [32]byte) bool })
+	return slices.ContainsFunc(c.marks, func(m replayed) bool {
+		return !m.proof && (len(c.marks) == 1 || ok && known.Holds(m.entry.Key))
+	})
 }
