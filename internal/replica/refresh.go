@@ -12,7 +12,7 @@ const (
 
 	releaseEvery = time.Millisecond // between two groups of those who waited
 	releaseSteps = 40               // groups at most, so that all go on before the next round ends
-	releaseLeast = 8                // in a group
+	releaseLeast = 4                // in a group
 )
 
 // refresher lets requests that are about to be refused ask the store for news:

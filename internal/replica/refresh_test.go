@@ -75,7 +75,7 @@ func TestRefusalsAskTogetherAndNotTooOften(t *testing.T) {
 // other request's way together.
 func TestRefusalsGoOnInGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, c := range []struct{ waiting, group int }{{1, 1}, {8, 8}, {9, 8}, {100, 8}, {2000, 50}} {
+		for _, c := range []struct{ waiting, group int }{{1, 1}, {4, 4}, {5, 4}, {100, 4}, {2000, 50}} {
 			a := newAsked()
 			a.takes.Store(int64(2 * time.Millisecond))
 			a.wait(t.Context()) // the next round begins a while after this one
