@@ -18,23 +18,23 @@ import (
 // ends at its full stop, also where semicolons divide it; each item of a list is
 // one of its own. The paragraphs that define the key words are left out. Of
 // RFC 6749 only what a server and a client of client_credentials meet is
-// counted: §2.3, §3.2, §4.4 and §5. Of RFC 7523 and of RFC 8705 §2, so far
-// what a client meets; of RFC 9449 what a client and an API meet.
+// counted: §2.3, §3.2, §4.4 and §5. Of RFC 9449 what a client, an API and a token
+// endpoint meet; the one MUST of its §4.3 stands before a list, whose steps count.
 var normative = map[string]string{
 	"RFC 6749": "2.3:2 2.3.1:7 2.3.2:1 3.2:7 3.2.1:2 4.4:1 4.4.2:4 4.4.3:1 5.1:7 5.2:5",
 	"RFC 6750": "2:1 2.1:2 2.2:5 2.3:4 3:10 3.1:4 5.2:12 5.3:9",
 	"RFC 7515": "2:1 3.2:1 4:4 4.1.1:1 4.1.2:2 4.1.4:1 4.1.5:3 4.1.6:2 4.1.9:2 4.1.10:2 4.1.11:5 5.1:1 5.2:5 5.3:1 6:2 7.2.1:8 7.2.2:1 8:3 9.2.1:1 10.6:1 10.12:4 10.13:1",
 	"RFC 7517": "2:1 4:2 4.1:1 4.3:4 4.5:1 4.6:6 4.7:3 4.8:2 4.9:2 5:4 7:3 8.5.1:2 9.2:1",
 	"RFC 7519": "2:1 4:2 4.1.2:1 4.1.3:2 4.1.4:3 4.1.5:3 4.1.6:1 4.1.7:1 5.2:2 5.3:1 7.1:3 7.2:2 7.3:1 8:2 12:1",
-	"RFC 7523": "2.2:1 3:6",
+	"RFC 7523": "2.1:1 2.2:1 3:14 3.1:2 3.2:1",
 	"RFC 7638": "3.3:4",
 	"RFC 8414": "2:16 2.1:3 3:4 3.1:2 3.2:2 3.3:2 4:3 6.1:4 6.2:2",
-	"RFC 8705": "2:2 2.1.2:1 3:3 3.1:2 4:1 5:2 7.4:1 7.5:1",
+	"RFC 8705": "2:3 2.1.2:1 3:3 3.1:2 4:1 5:2 7.4:1 7.5:1",
 	"RFC 8707": "2:6",
 	"RFC 8725": "2.8:1 3.1:3 3.2:7 3.3:2 3.4:1 3.5:2 3.6:1 3.7:1 3.8:4 3.9:2 3.10:1 3.11:2 3.12:1",
 	"RFC 9068": "2.1:5 2.2:9 2.2.2:1 2.2.3:2 2.2.3.1:2 3:5 4:15 5:1 6:1",
 	"RFC 9440": "2.2:2 2.3:2 2.4:6 3.3:1 4:4",
-	"RFC 9449": "4.2:8 5:7 7:2 7.1:6 7.2:3 8.2:1 11.3:1",
+	"RFC 9449": "4.2:8 4.3:13 5:7 5.2:1 6:2 6.1:1 7:2 7.1:6 7.2:3 8:3 8.2:1 11.1:1 11.3:1 11.6:2",
 }
 
 // clause is one row of docs/rfc.md: what one sentence demands, where it is
