@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +122,7 @@ func TestBadAssertions(t *testing.T) {
 		"a wrong key":                                        {key: "P-256 attacker", reason: "not by the client's key"},
 		"a wrong key that names the right one":               {key: "P-256 attacker", change: header("kid", "k1"), reason: "not by the client's key"},
 		"another key of the client than kid says":            {client: "two-keys", key: "P-256 signing", change: header("kid", "new"), reason: "not by the client's key"},
+		"expired and badly signed (CVE-2024-51744)":          {key: "P-256 attacker", change: claimAt("exp", -time.Hour), reason: "not by the client's key"},
 		"kid unknown":                                        {change: header("kid", "k9"), reason: "none of the client's keys"},
 		"kid of another client's key":                        {change: thumbprint("P-256 second"), reason: "none of the client's keys"},
 		"kid a path (CVE-2025-65945)":                        {change: header("kid", "../../../../dev/null"), reason: "none of the client's keys"},
@@ -214,12 +218,13 @@ func TestAssertionsInBadRequests(t *testing.T) {
 		"an assertion in the URL":                     {query: "?client_assertion=" + good(), form: grant, want: refusedBy(errQuery)},
 		"not a token":                                 {form: assertingForm("x", ""), want: refusedClient},
 		"millions of dots (CVE-2025-30204)":           {form: assertingForm(strings.Repeat(".", 60_000), ""), want: refusedClient},
-		"five parts":                                  {form: assertingForm(good()+".x.y", ""), want: refusedClient},
-		"white space around it":                       {form: assertingForm(" "+good(), ""), want: refusedClient},
-		"padding":                                     {form: assertingForm(good()+"=", ""), want: refusedClient},
-		"a line break inside":                         {form: assertingForm(good()[:20]+"\n"+good()[20:], ""), want: refusedBy(errCharacters)},
-		"1 MB":                                        {form: assertingForm(strings.Repeat("A", 1<<20), ""), want: tooLarge},
-		"60 KB":                                       {form: assertingForm(strings.Repeat("A", 60<<10), ""), want: refusedClient},
+		"JSON serialization (GHSA-5739-39v2-5754)":    {form: assertingForm(serialized(good()), ""), want: refusedClient},
+		"five parts":            {form: assertingForm(good()+".x.y", ""), want: refusedClient},
+		"white space around it": {form: assertingForm(" "+good(), ""), want: refusedClient},
+		"padding":               {form: assertingForm(good()+"=", ""), want: refusedClient},
+		"a line break inside":   {form: assertingForm(good()[:20]+"\n"+good()[20:], ""), want: refusedBy(errCharacters)},
+		"1 MB":                  {form: assertingForm(strings.Repeat("A", 1<<20), ""), want: tooLarge},
+		"60 KB":                 {form: assertingForm(strings.Repeat("A", 60<<10), ""), want: refusedClient},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -229,5 +234,56 @@ func TestAssertionsInBadRequests(t *testing.T) {
 	}
 	if strings.Contains(f.log.String(), "eyJ") {
 		t.Errorf("an assertion is in the log:\n%s", &f.log)
+	}
+}
+
+// serialized is the token in the JSON serialization of RFC 7515 §7.2.2, with an
+// algorithm in its unprotected header.
+func serialized(token string) string {
+	parts := strings.Split(token, ".")
+	return `{"protected":"` + parts[0] + `","header":{"alg":"none"},"payload":"` + parts[1] + `","signature":"` + parts[2] + `"}`
+}
+
+// TestNoAssertionIsWritten: neither an assertion nor a proof is in the log, in
+// the records or in an answer, whatever comes of it, nor does a request print it.
+func TestNoAssertionIsWritten(t *testing.T) {
+	f := newProofFixture(t)
+	var answers strings.Builder
+	var sent []string
+	for _, more := range []string{"", "", "&scope=%22", "&scope=orders:admin", "&client_id=second", "&client_secret=x", "&resource=x", "&x=%zz"} {
+		assertion, proof := f.assertionOf("signing", "P-256 signing").text(t), f.proofOf("P-256 proof").text(t)
+		sent = append(sent, assertion, proof)
+		for range 2 { // the second time it is a replay
+			w := f.exchange(wire{form: assertingForm(assertion, more), header: http.Header{symbolon.HeaderDPoP: {proof}}})
+			if w.Code != http.StatusOK {
+				answers.Write(w.Body.Bytes())
+			}
+		}
+		f.ask("POST", base+"/token?client_assertion="+assertion, grant, symbolon.HeaderDPoP, proof)
+	}
+	var records strings.Builder
+	files, err := filepath.Glob(filepath.Join(f.dir, "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records.Write(data)
+	}
+	a, err := readAssertion(sent[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := tokenRequest{Method: symbolon.AuthPrivateKeyJWT, Assertion: a, Proofs: sent[1:2]}
+	printed := fmt.Sprintf("%v %+v %#v %s", q, q, q, &q)
+	for place, text := range map[string]string{"the log": f.log.String(), "a record": records.String(), "an answer": answers.String(), "a printed request": printed} {
+		for _, token := range sent {
+			if signature := token[strings.LastIndexByte(token, '.')+1:]; strings.Contains(text, signature) || strings.Contains(text, token[:60]) {
+				t.Errorf("an assertion or a proof is in %s", place)
+			}
+		}
 	}
 }

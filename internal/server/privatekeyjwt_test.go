@@ -104,9 +104,10 @@ func TestGoodAssertions(t *testing.T) {
 		"an exception: aud is a list with the endpoint":   {client: "old-both", change: claim("aud", []string{"https://x.example", base + "/token"})},
 		"an exception: exp half an hour ahead":            {client: "old-token", change: claimAt("exp", 30*time.Minute)},
 	}
+	f := newKeyFixture(t)
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			f := newKeyFixture(t)
+			f.in(t)
 			client := or(c.client, "signing")
 			a := f.assertionOf(client, or(c.key, "P-256 signing"))
 			if c.change != nil {
@@ -120,7 +121,8 @@ func TestGoodAssertions(t *testing.T) {
 			if answer.TokenType != "Bearer" || claims.Confirmation != nil {
 				t.Errorf("type %s, confirmation %v", answer.TokenType, claims.Confirmation)
 			}
-			last := f.records()[0]
+			records := f.records()
+			last := records[len(records)-1]
 			if last.Method != symbolon.AuthPrivateKeyJWT || !last.Verified || last.Cred != claims.Cred || len(last.Presented) != 1 {
 				t.Errorf("record %+v", last)
 			}
