@@ -135,7 +135,7 @@ func (a *API) proof(r *Request, token, jkt string, t *symbolon.Trace) (*dpop.Pro
 	}
 	p, err := dpop.Check(r.DPoP, dpop.Expectation{
 		Method: r.Method, URLs: []string{htu}, AccessToken: token, Now: a.cfg.Now(),
-		Algorithms: a.possession.algorithms, Trace: t,
+		Algorithms: a.possession.algorithms, Keys: &a.proofKeys, Trace: t,
 	})
 	if err != nil {
 		return nil, symbolon.AsError(err)

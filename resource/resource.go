@@ -119,6 +119,7 @@ type API struct {
 	possession possession
 	nonces     *dpop.Nonces // nil: none
 	proofs     *dpop.Memory // nil: Config.Replay
+	proofKeys  dpop.Keys    // of good proofs
 
 	challenges []challenge // of the schemes that are taken
 	metadata   string      // the end of every challenge; empty: none

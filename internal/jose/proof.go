@@ -41,6 +41,9 @@ func ParseProof(token string) (*Proof, error) {
 // contradictions, or its error.
 func (p *Proof) Key() (*Key, error) { return ParseKey(p.embedded) }
 
+// KeyText returns the text of the header's jwk, to be read only. Equal texts are equal keys.
+func (p *Proof) KeyText() []byte { return p.embedded }
+
 // NewProofSigner is [NewSigner] for proofs: the header carries typ, alg and, as jwk, the
 // required members of the public key (RFC 7638 §3.2), so that it says nothing that the
 // thumbprint does not cover. An empty alg means the one that goes with the key: ES256,

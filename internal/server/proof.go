@@ -59,7 +59,7 @@ func (s *Server) prove(c *call) error {
 func (s *Server) proveKey(c *call) error {
 	urls := make([]string, 0, 2)
 	for _, u := range c.TokenURLs {
-		normal, err := dpop.NormalizeURL(u)
+		normal, err := s.normalURL(u)
 		if err != nil {
 			return fmt.Errorf("the URL of the token endpoint: %w", err)
 		}
@@ -67,7 +67,7 @@ func (s *Server) proveKey(c *call) error {
 	}
 	s.counted("proof")
 	proof, err := dpop.Check(c.request.Proofs, dpop.Expectation{
-		Method: "POST", URLs: urls, Now: c.now, Trace: &c.trace,
+		Method: "POST", URLs: urls, Now: c.now, Keys: &s.proofKeys, Trace: &c.trace,
 		Algorithms: c.Issuer.AssertionAlgorithms(), // those that the metadata lists
 	})
 	if err != nil {
@@ -84,6 +84,19 @@ func (s *Server) proveKey(c *call) error {
 	c.binding = binding{registry.BindingDPoP, proof.Thumbprint}
 	c.consumes(replayed{proof: true, entry: dpop.Entry{Key: proof.ReplayKey, Expires: proof.Expires, Owner: c.record.Client}})
 	return nil
+}
+
+// normalURL is dpop.NormalizeURL for the few URLs of token endpoints, which are
+// the same for every request.
+func (s *Server) normalURL(u string) (string, error) {
+	if known, ok := s.normal.Load(u); ok {
+		return known.(string), nil
+	}
+	normal, err := dpop.NormalizeURL(u)
+	if err == nil {
+		s.normal.Store(u, normal)
+	}
+	return normal, err
 }
 
 func (s *Server) demandsNonce(c *call) bool { return s.cfg.Nonces != nil && c.Issuer.DemandsNonce() }

@@ -63,6 +63,9 @@ type Server struct {
 	library library
 	calls   sync.Pool // of *call
 
+	proofKeys dpop.Keys
+	normal    sync.Map // URLs of token endpoints, as a proof's htu is compared
+
 	// count is told of each call of a step that could tell refusals apart, by
 	// its name. Nil outside tests.
 	count func(step string)

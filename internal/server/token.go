@@ -65,7 +65,7 @@ func (c *call) checkRead(err error) error {
 		return nil
 	}
 	if e := symbolon.AsError(err); e.Code == symbolon.InvalidClient {
-		c.trace.Fail(checkAuthentication, "RFC 6749 §2.3", "a client id and a secret, in the Authorization header or in the body", "something else", "set up the program's client authentication")
+		c.trace.Fail(checkAuthentication, "RFC 6749 §2.3", "a client id and a secret, an assertion or a certificate that can be read", "something else", "set up the program's client authentication")
 	} else {
 		c.trace.Fail(name, clause, form, "something else", e.Description)
 	}
