@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/node"
@@ -90,6 +92,7 @@ func TestDocsYAML(t *testing.T) {
 			}},
 		},
 	}
+	maps.Copy(expected, howtoYAML(t))
 	seen := 0
 	for _, b := range blocks(t) {
 		if b.language != "yaml" {
@@ -103,7 +106,7 @@ func TestDocsYAML(t *testing.T) {
 			continue
 		}
 		seen++
-		if diff := cmp.Diff(want, read(t, b, name)); diff != "" {
+		if diff := cmp.Diff(want, read(t, b, name), cmpopts.IgnoreUnexported(registry.ClientKey{}, registry.Certificate{})); diff != "" {
 			t.Errorf("%s:%d (-want +got):\n%s", b.page, b.line, diff)
 		}
 	}
@@ -122,7 +125,7 @@ type objects struct {
 func read(t *testing.T, b block, name string) any {
 	t.Helper()
 	switch name {
-	case "symbolon.yaml":
+	case "symbolon.yaml", "with-fleet.yaml", "behind-proxy.yaml":
 		var cfg node.Config
 		if err := config.Decode(name, []byte(b.text), &cfg); err != nil {
 			t.Fatalf("%s:%d: %v", b.page, b.line, err)
@@ -130,8 +133,10 @@ func read(t *testing.T, b block, name string) any {
 		return cfg
 	case "state.yaml":
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "billing.secret"), []byte(strings.Repeat("x", 40)), 0o600); err != nil {
-			t.Fatal(err)
+		for file, text := range sampleFiles {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		req, err := state.Parse(state.Source{File: name, Data: []byte(b.text), Dir: dir, Env: os.LookupEnv})
 		if err != nil {

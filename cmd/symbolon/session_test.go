@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// session is one shell, into which a page is typed.
+type session struct {
+	dir    string
+	in     io.Writer
+	out    *bufio.Reader
+	typed  int
+	output bytes.Buffer
+}
+
+const marker = "-- end of the step: "
+
+// newSession starts a shell in dir. What it has started ends with the test.
+func newSession(t *testing.T, dir string, env []string) *session {
+	t.Helper()
+	cmd := exec.Command("bash", "--norc", "--noprofile")
+	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true}
+	cmd.Env = append(os.Environ(), "SYMBOLON_DATA_DIR=", "SSL_CERT_FILE=", "HOME="+dir)
+	cmd.Env = append(cmd.Env, env...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Should the test itself be killed, the shell reads the end and ends the jobs.
+	fmt.Fprintln(in, "trap 'kill $(jobs -p) 2>/dev/null' EXIT")
+	s := &session{dir: dir, in: in, out: bufio.NewReader(out)}
+	stop := time.AfterFunc(5*time.Minute, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	t.Cleanup(func() {
+		stop.Stop()
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+		if t.Failed() || testing.Verbose() {
+			t.Logf("the session printed:\n%s", s.output.String())
+			logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))
+			for _, name := range logs {
+				text, _ := os.ReadFile(name)
+				t.Logf("%s:\n%s", filepath.Base(name), text)
+			}
+		}
+	})
+	return s
+}
+
+// late are commands that only look, at what is there some seconds later: they
+// are typed again until it is.
+var late = regexp.MustCompile(`^symbolon (client (show|usage|(key|secret|certificate) list)|audit search|explain) [^\n]*\n$`)
+
+// follow does one step, and says what is wrong with what comes of it.
+func (s *session) follow(st step) string {
+	if st.file != "" {
+		name := filepath.Join(s.dir, st.file)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return err.Error()
+		}
+		if err := os.WriteFile(name, []byte(st.text), 0o600); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	begun := s.output.Len()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		s.output.Truncate(begun)
+		out, code, err := s.run(st.text)
+		problem := ""
+		switch missing := notShown(out, st.shown); {
+		case err != nil:
+			return fmt.Sprintf("the shell ended: %v", err)
+		case code != st.exit:
+			problem = fmt.Sprintf("exit code %d, want %d", code, st.exit)
+		case missing != "":
+			problem = fmt.Sprintf("this line of the page was not printed: %s", missing)
+		}
+		if problem == "" || !late.MatchString(st.text) || time.Now().After(deadline) {
+			return problem
+		}
+	}
+}
+
+// run types lines and gives what they print, and the exit code of the first that
+// fails.
+func (s *session) run(text string) (string, int, error) {
+	s.typed++
+	file := filepath.Join(s.dir, fmt.Sprintf(".step-%d.sh", s.typed))
+	// The lines stand in a function of one step: return leaves it at the first
+	// failure, and the shell goes on.
+	if err := os.WriteFile(file, []byte("set -o pipefail\ntrap 'return $?' ERR\n"+text), 0o600); err != nil {
+		return "", 0, err
+	}
+	end := marker + strconv.Itoa(s.typed) + " "
+	fmt.Fprintf(&s.output, "$ %s", strings.ReplaceAll(text, "\n", "\n> "))
+	s.output.WriteString("\n")
+	if _, err := fmt.Fprintf(s.in, ". %s </dev/null; code=$?; trap - ERR; printf '\\n%%s%%d\\n' '%s' $code\n", file, end); err != nil {
+		return "", 0, err
+	}
+	var out strings.Builder
+	for {
+		line, err := s.out.ReadString('\n')
+		if rest, ok := strings.CutPrefix(line, end); ok && err == nil {
+			code, err := strconv.Atoi(strings.TrimSpace(rest))
+			return out.String(), code, err
+		}
+		out.WriteString(line)
+		s.output.WriteString(line)
+		if err != nil {
+			return out.String(), 0, err
+		}
+	}
+}
+
+// notShown gives the first shown line that the output has not got behind those
+// before it; "" when all are there.
+func notShown(out, shown string) string {
+	lines := strings.Split(out, "\n")
+	for want := range strings.Lines(shown) {
+		want = strings.TrimRight(want, "\n")
+		pattern := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(want), "…", ".*") + "$")
+		for {
+			if len(lines) == 0 {
+				return want
+			}
+			line := lines[0]
+			lines = lines[1:]
+			if pattern.MatchString(strings.TrimRight(line, " \r")) {
+				break
+			}
+		}
+	}
+	return ""
+}
+
+// TestSessionSeesWhatFails: a page whose lines fail, or print something else, is
+// not followed to its end.
+func TestSessionSeesWhatFails(t *testing.T) {
+	sh := newSession(t, t.TempDir(), nil)
+	for _, c := range []struct {
+		name string
+		st   step
+		want string
+	}{
+		{"a good step", step{text: "a=1; f() { echo $a; }\nf\n", shown: "1\n"}, ""},
+		{"names and functions stay", step{text: "echo \"$a$(f)\"\n", shown: "11\n"}, ""},
+		{"jobs stay", step{text: "sleep 60 &\n"}, ""},
+		{"and end", step{text: "kill %1; wait %1 || true\n"}, ""},
+		{"a line in the middle", step{text: "(exit 3)\necho on\n"}, "exit code 3, want 0"},
+		{"a line in the middle of a pipe", step{text: "false | cat\necho on\n"}, "exit code 1, want 0"},
+		{"a refusal that is foreseen", step{text: "(exit 3) # exit code 3\n", exit: 3}, ""},
+		{"a refusal that does not come", step{text: "true # exit code 3\n", exit: 3}, "exit code 0, want 3"},
+		{"another output", step{text: "echo ab\n", shown: "a\n"}, "not printed: a"},
+		{"another order", step{text: "echo a; echo b\n", shown: "b\na\n"}, "not printed: a"},
+		{"once is not twice", step{text: "echo a\n", shown: "a\na\n"}, "not printed: a"},
+		{"errors are shown too", step{text: "echo one two >&2\n", shown: "one …\n"}, ""},
+		{"signs of patterns are signs", step{text: "echo axb\n", shown: "a.b\n"}, "not printed: a.b"},
+	} {
+		if got := sh.follow(c.st); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
