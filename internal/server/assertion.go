@@ -14,9 +14,11 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
-// assertion is a client_assertion (RFC 7523 §2.2): read, and not verified.
+// assertion is a client_assertion (RFC 7523 §2.2), not verified. Its claims are
+// there after read.
 type assertion struct {
 	token             *jose.Token
+	wasRead           bool
 	issuer, subject   string
 	id                string   // jti
 	audience          []string // aud
@@ -37,22 +39,32 @@ const (
 // Private causes of an assertion that is refused.
 var (
 	errAssertionType = errors.New("client_assertion_type is not " + symbolon.AssertionTypeJWT)
+	errNoSubject     = errors.New("neither client_id nor the assertion's sub names a client")
 	errNotText       = errors.New("is not a string")
 	errNotTime       = errors.New("is not a number of seconds from 1970 to 9999")
 	errNotAudience   = errors.New("is neither a string nor a list of strings")
 )
 
-// readAssertion reads what can be read without a key.
+// readAssertion reads all but the claims.
 func readAssertion(text string) (*assertion, error) {
 	token, err := jose.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("the client_assertion cannot be read: %w", err)
 	}
-	a := &assertion{token: token}
-	if err := jose.VisitObject(token.Payload, a.member); err != nil {
-		return nil, fmt.Errorf("the client_assertion's claims cannot be read: %w", err)
+	return &assertion{token: token}, nil
+}
+
+// read reads the claims: after the signature, unless they alone tell who the
+// client is. What strangers make up is not worth the work.
+func (a *assertion) read() error {
+	if a.wasRead {
+		return nil
 	}
-	return a, nil
+	if err := jose.VisitObject(a.token.Payload, a.member); err != nil {
+		return fmt.Errorf("the client_assertion's claims cannot be read: %w", err)
+	}
+	a.wasRead = true
+	return nil
 }
 
 // member takes one claim. All that are not named here are ignored.

@@ -44,7 +44,7 @@ func TestBadAssertions(t *testing.T) {
 		"RFC 7523 §3: iss is another":                        {change: claim("iss", "billing"), more: "&client_id=signing", reason: "iss and sub"},
 		"RFC 7523 §3: iss missing":                           {change: claim("iss", nil), reason: "iss and sub"},
 		"RFC 7523 §3: sub missing":                           {change: claim("sub", nil), more: "&client_id=signing", reason: "iss and sub"},
-		"RFC 7523 §3: sub and client_id missing":             {change: claim("sub", nil), reason: "no client of that id"},
+		"RFC 7523 §3: sub and client_id missing":             {change: claim("sub", nil), reason: "names a client"},
 		"RFC 7523 §3: sub is another":                        {change: claim("sub", "billing"), more: "&client_id=signing", reason: "iss and sub"},
 		"iss is a list (CVE-2025-30144)":                     {change: claim("iss", []string{"signing"}), reason: "iss is not a string"},
 		"sub is a list":                                      {change: claim("sub", []string{"signing"}), reason: "sub is not a string"},

@@ -57,6 +57,10 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		p.why = &fault{clauseAssertion, "a signature by the client's key", "another", "sign with the private half of a registered key", errWrongSignature}
 		return p, nil
 	}
+	if err := a.read(); err != nil {
+		p.why = &fault{clauseAssertion, "claims that can be read", "others", "make the claims one JSON object with each member once, of the right types", err}
+		return p, nil
+	}
 	// FAPI 2.0 §5.3.2.1: the issuer as a string and nothing else, whatever the
 	// client's document says.
 	var legacy *registry.LegacyAssertion

@@ -176,7 +176,12 @@ func (q *tokenRequest) assert(f *form) (err error) {
 		return registry.ErrClient.WithCause(err)
 	}
 	if q.ClientID == "" {
-		q.ClientID = q.Assertion.subject
+		if err := q.Assertion.read(); err != nil {
+			return registry.ErrClient.WithCause(err)
+		}
+		if q.ClientID = q.Assertion.subject; q.ClientID == "" || !printable(q.ClientID) {
+			return registry.ErrClient.WithCause(errNoSubject)
+		}
 	}
 	return nil
 }
