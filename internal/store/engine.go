@@ -17,6 +17,7 @@ type engine struct {
 	w, r     *sql.DB       // the same on PostgreSQL
 	turn     *queue        // the one writer of this process
 	gate     *gate         // nil on SQLite: a file always answers
+	claims   *claims       // nil on SQLite
 	acquire  time.Duration // limit for getting a connection
 	suspect  atomic.Int64  // unix nanoseconds: connections made before the last outage are not used again
 	lock     *fileLock     // nil on PostgreSQL
@@ -68,6 +69,11 @@ func (e *engine) attempt(ctx context.Context, op string, m mode, f func(*unit) e
 	if err := e.enter(ctx, m); err != nil {
 		return failure(op, err)
 	}
+	return e.inside(ctx, op, m, f)
+}
+
+// inside is attempt behind enter, whose turn and slot it gives back.
+func (e *engine) inside(ctx context.Context, op string, m mode, f func(*unit) error) error {
 	var said error // by the database
 	leave := sync.OnceFunc(func() { e.leave(m, said) })
 	defer leave() // also when f panics

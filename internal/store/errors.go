@@ -27,6 +27,9 @@ var (
 	// store may be back any moment. From Update it leaves open whether the
 	// commit was done: read before repeating.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrBusy is an ErrUnavailable of this process alone: the database may well
+	// answer, but too many of its claims are waiting.
+	ErrBusy = fmt.Errorf("%w: too many claims are waiting: try again later", ErrUnavailable)
 	// ErrCorrupt: the file, a row or the chain of records is not what was written.
 	ErrCorrupt = errors.New("store is damaged")
 	// ErrNewerSchema: written by a later version that this one cannot work with.

@@ -60,7 +60,7 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 const born = "symbolon.born"
 
 func openPostgres(cfg *pgx.ConnConfig, size int) *engine {
-	e := &engine{postgres: true, turn: newQueue(1), gate: newGate(size), upgrading: newQueue(1)}
+	e := &engine{postgres: true, turn: newQueue(1), gate: newGate(size), claims: newClaims(size), upgrading: newQueue(1)}
 	e.upgrade = func(ctx context.Context) error { return e.migratePostgres(ctx, cfg) }
 	e.acquire = time.Duration(1+len(cfg.Fallbacks))*cfg.ConnectTimeout + acquireSlack
 	e.acquire = min(e.acquire, acquireMost)
