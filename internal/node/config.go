@@ -32,10 +32,10 @@ type Config struct {
 	TLS *TLSFiles `yaml:"tls"`
 	// MTLS is where clients present certificates; default: nowhere.
 	MTLS *MTLS `yaml:"mtls"`
-	// TrustedProxies are the networks whose X-Forwarded-For, Client-Cert and
-	// Client-Cert-Chain (RFC 9440) count; nobody by default. A proxy that is
-	// named here must remove them from the requests that it gets, also where it
-	// sets none itself: else whoever asks it can claim any certificate.
+	// TrustedProxies are the networks whose X-Forwarded-For counts; nobody by
+	// default. Where mtls has no listen, their Client-Cert and Client-Cert-Chain
+	// (RFC 9440) count too: then such a proxy must remove them from the requests
+	// that it gets, or whoever asks it can claim any certificate.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// JWKSURIAllow are networks beyond the public Internet that a client's jwks_uri
 	// may be in, as 10.20.0.0/16; none by default. The address that is dialled

@@ -264,9 +264,9 @@ func (n *Node) openServer(context.Context) (err error) {
 		cfg.ClientCAs = n.mtls.cas.get
 	}
 	n.routes = server.New(cfg).Routes()
-	manners := web.Config{TrustedProxies: n.proxies, Logger: n.cfg.Logger, Now: n.cfg.Now}
+	manners := web.Config{TrustedProxies: n.proxies, ProxyCertificates: n.mtls != nil && n.mtlsSocket == nil, Logger: n.cfg.Logger, Now: n.cfg.Now}
 	n.handler = web.Wrap(manners, n.dispatch)
-	manners.AskCertificates = true
+	manners.AskCertificates, manners.ProxyCertificates = true, false
 	n.mtlsHandler = web.Wrap(manners, n.dispatchMTLS)
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // MaxCertificates is how many certificates a client may present: its own and
 // those that lead to a root. Each costs work before anything is known about it.
-const MaxCertificates = 8
+const MaxCertificates = 5
 
 // Header fields of RFC 9440 §2, in the spelling of http.Header. Others that
 // proxies are known to use (X-SSL-Client-Cert, X-Forwarded-Client-Cert, spellings
@@ -44,7 +44,7 @@ func (s *wrapped) findCertificate(x *Exchange, r *http.Request) error {
 	if !claimed {
 		return nil
 	}
-	if direct, ok := connected(r); !ok || !within(direct, s.TrustedProxies) {
+	if direct, ok := connected(r); !ok || !s.ProxyCertificates || !within(direct, s.TrustedProxies) {
 		x.Claimed = true
 		return nil
 	}

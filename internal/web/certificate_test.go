@@ -145,22 +145,23 @@ func TestRow28CertificateTakenFromAHeader(t *testing.T) {
 		header http.Header
 		want   seen
 	}{
-		"no certificate":                      {Config{TrustedProxies: proxies}, aProxy, nil, nil, seen{}},
-		"RFC 9440 Appendix A: a proxy":        {Config{TrustedProxies: proxies}, aProxy, nil, one, seen{cert: certs[0], forwarded: true}},
-		"RFC 9440 Appendix A: with its chain": {Config{TrustedProxies: proxies}, aProxy, nil, both, seen{cert: certs[0], chain: certs[1:], forwarded: true}},
-		"a proxy, IPv4 in IPv6":               {Config{TrustedProxies: proxies}, "[::ffff:10.9.1.2]:1234", nil, one, seen{cert: certs[0], forwarded: true}},
-		"a stranger":                          {Config{TrustedProxies: proxies}, aStranger, nil, both, seen{claimed: true}},
-		"a stranger, over TLS":                {Config{TrustedProxies: proxies}, aStranger, held, one, seen{claimed: true}},
-		"a stranger, the chain alone":         {Config{TrustedProxies: proxies}, aStranger, nil, http.Header{"Client-Cert-Chain": items[1:]}, seen{claimed: true}},
-		"a stranger, not well-formed":         {Config{TrustedProxies: proxies}, aStranger, nil, http.Header{"Client-Cert": {"x", "y"}}, seen{claimed: true}},
-		"a stranger behind another":           {Config{TrustedProxies: proxies}, aStranger, nil, http.Header{"Client-Cert": items[:1], "X-Forwarded-For": {"10.9.1.2"}}, seen{claimed: true}},
+		"no certificate":                      {Config{TrustedProxies: proxies, ProxyCertificates: true}, aProxy, nil, nil, seen{}},
+		"RFC 9440 Appendix A: a proxy":        {Config{TrustedProxies: proxies, ProxyCertificates: true}, aProxy, nil, one, seen{cert: certs[0], forwarded: true}},
+		"RFC 9440 Appendix A: with its chain": {Config{TrustedProxies: proxies, ProxyCertificates: true}, aProxy, nil, both, seen{cert: certs[0], chain: certs[1:], forwarded: true}},
+		"a proxy, IPv4 in IPv6":               {Config{TrustedProxies: proxies, ProxyCertificates: true}, "[::ffff:10.9.1.2]:1234", nil, one, seen{cert: certs[0], forwarded: true}},
+		"a proxy that only tells addresses":   {Config{TrustedProxies: proxies}, aProxy, nil, both, seen{claimed: true}},
+		"a stranger":                          {Config{TrustedProxies: proxies, ProxyCertificates: true}, aStranger, nil, both, seen{claimed: true}},
+		"a stranger, over TLS":                {Config{TrustedProxies: proxies, ProxyCertificates: true}, aStranger, held, one, seen{claimed: true}},
+		"a stranger, the chain alone":         {Config{TrustedProxies: proxies, ProxyCertificates: true}, aStranger, nil, http.Header{"Client-Cert-Chain": items[1:]}, seen{claimed: true}},
+		"a stranger, not well-formed":         {Config{TrustedProxies: proxies, ProxyCertificates: true}, aStranger, nil, http.Header{"Client-Cert": {"x", "y"}}, seen{claimed: true}},
+		"a stranger behind another":           {Config{TrustedProxies: proxies, ProxyCertificates: true}, aStranger, nil, http.Header{"Client-Cert": items[:1], "X-Forwarded-For": {"10.9.1.2"}}, seen{claimed: true}},
 		"this machine, when nobody is named":  {Config{}, "127.0.0.1:1234", nil, one, seen{claimed: true}},
-		"a Unix socket":                       {Config{TrustedProxies: proxies}, "@", nil, one, seen{claimed: true}},
+		"a Unix socket":                       {Config{TrustedProxies: proxies, ProxyCertificates: true}, "@", nil, one, seen{claimed: true}},
 		"a listener that asks":                {Config{AskCertificates: true}, aStranger, held, nil, seen{cert: certs[1], chain: certs[2:]}},
 		"the same, and a header":              {Config{AskCertificates: true}, aStranger, held, one, seen{cert: certs[1], chain: certs[2:], claimed: true}},
 		"the same, and a header of a proxy":   {Config{AskCertificates: true, TrustedProxies: proxies}, aProxy, held, one, seen{cert: certs[1], chain: certs[2:], claimed: true}},
 		"a header where one is asked for":     {Config{AskCertificates: true, TrustedProxies: proxies}, aProxy, new(tls.ConnectionState), one, seen{claimed: true}},
-		"a connection where none is asked":    {Config{TrustedProxies: proxies}, aStranger, held, nil, seen{}},
+		"a connection where none is asked":    {Config{TrustedProxies: proxies, ProxyCertificates: true}, aStranger, held, nil, seen{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := present(c.cfg, c.remote, c.state, c.header)
@@ -184,7 +185,7 @@ func TestRow41HeadersThatMeanNothing(t *testing.T) {
 		"Client_cert", "Client_Cert", "X-Client-Cert", "X-Ssl-Client-Cert", "Ssl-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert",
 		"X-Client-Certificate", "X-Arr-Clientcert", "Client-Certificate", "Client-Cert-Thumbprint", "Forwarded",
 	} {
-		got := present(Config{TrustedProxies: proxies}, aProxy, nil, http.Header{name: items[:1]})
+		got := present(Config{TrustedProxies: proxies, ProxyCertificates: true}, aProxy, nil, http.Header{name: items[:1]})
 		if got.status != http.StatusOK || got.cert != nil || got.forwarded || got.claimed {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -222,7 +223,7 @@ func TestRFC9440_2_NotWellFormed(t *testing.T) {
 		"more than anybody needs":            {"Client-Cert": {cert}, "Client-Cert-Chain": slices.Repeat([]string{cert}, MaxCertificates)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := present(Config{TrustedProxies: proxies}, aProxy, nil, header)
+			got := present(Config{TrustedProxies: proxies, ProxyCertificates: true}, aProxy, nil, header)
 			if got.status != http.StatusBadRequest || got.cert != nil {
 				t.Errorf("%+v, want 400", got)
 			}
@@ -252,7 +253,7 @@ func TestRFC9440_2_3_ListsMayBeSpread(t *testing.T) {
 		"mixed":        {items[1] + ", " + items[2], items[0]},
 		"to the limit": slices.Repeat(items[1:2], MaxCertificates-1),
 	} {
-		got := present(Config{TrustedProxies: proxies}, aProxy, nil, http.Header{"Client-Cert": items[:1], "Client-Cert-Chain": lines})
+		got := present(Config{TrustedProxies: proxies, ProxyCertificates: true}, aProxy, nil, http.Header{"Client-Cert": items[:1], "Client-Cert-Chain": lines})
 		if n := strings.Count(strings.Join(lines, ","), ",") + 1; got.status != http.StatusOK || len(got.chain) != n || !got.chain[0].Equal(certs[1]) {
 			t.Errorf("%s: %d, %d certificates", name, got.status, len(got.chain))
 		}

@@ -28,9 +28,12 @@ type HandlerFunc func(http.ResponseWriter, *http.Request) error
 // Config is what Wrap needs to know. The zero value is usable: it trusts no
 // proxy and logs nothing.
 type Config struct {
-	// TrustedProxies are the networks whose X-Forwarded-For, Client-Cert and
-	// Client-Cert-Chain count.
+	// TrustedProxies are the networks whose X-Forwarded-For counts.
 	TrustedProxies []netip.Prefix
+	// ProxyCertificates: the Client-Cert and Client-Cert-Chain of TrustedProxies
+	// count too (RFC 9440). Not every proxy that tells addresses removes these
+	// headers from what it gets.
+	ProxyCertificates bool
 	// AskCertificates: the listener asks its clients for a certificate. It is then
 	// the one of the TLS connection and of nothing else, whoever the peer is.
 	AskCertificates bool
