@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -94,9 +95,15 @@ func encodeList[T any](list []T) (*yaml.Node, error) {
 	return n, nil
 }
 
-// textNode is quoted by the library where it would be read as another type.
+// textNode is quoted by the library where it would be read as another type. Where
+// a tab stands in it, here: the library writes a text of lines as a block, in
+// which it then takes a tab at the beginning for an indentation.
 func textNode(text string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
+	if strings.ContainsRune(text, '\t') {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
 }
 
 // jsonNode writes JSON in YAML's flow style, numbers as they stand.
