@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/jose"
 )
 
 // AtIssuer reports whether the client may authenticate at the issuer. At any
@@ -54,6 +55,16 @@ func (c *Client) LiveKeys(now time.Time) []*ClientKey {
 		}
 	}
 	return list
+}
+
+// RevokedKey reports whether the key was revoked as a credential of the client:
+// it is none any more wherever it is published.
+func (c *Client) RevokedKey(key *jose.Key) bool {
+	if !slices.ContainsFunc(c.Spent, func(s Spent) bool { return s.Digest != "" }) {
+		return false
+	}
+	digest := keyDigest(key)
+	return slices.ContainsFunc(c.Spent, func(s Spent) bool { return s.Digest == digest })
 }
 
 // KeyFor is the live inline key that an assertion with this kid means: kid is

@@ -54,8 +54,10 @@ func (k *ClientKey) Digest() string {
 	if key == nil {
 		return ""
 	}
-	return "jwk:" + key.Thumbprint()
+	return keyDigest(key)
 }
+
+func keyDigest(key *jose.Key) string { return "jwk:" + key.Thumbprint() }
 
 // Certificate is a credential of the kind certificate: what the certificate of
 // a TLS connection must say or be. Exactly one of the subject forms is given

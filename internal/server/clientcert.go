@@ -1,9 +1,9 @@
 package server
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
-	"slices"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/replica"
@@ -14,7 +14,7 @@ const clauseCertificate = "RFC 8705 §2"
 var (
 	errWrongCertificate = errors.New("the certificate fits none of the client's credentials")
 	errNoRoots          = errors.New("this node has no client_ca")
-	errNotForClients    = errors.New("the certificate does not say that it is for client authentication (extended key usage clientAuth)")
+	errWeakCertificate  = errors.New("the certificate's key is weaker than the issuer's profile allows")
 )
 
 // byCertificate is tls_client_auth and self_signed_tls_client_auth (RFC 8705
@@ -40,6 +40,8 @@ func (s *Server) byCertificate(c *call, entry *replica.Entry) presented {
 		switch {
 		case method == symbolon.AuthTLSClient && chained != nil:
 			p.why = &fault{"RFC 8705 §2.1", "a chain to a root of client_ca, for client authentication", "another", "use a certificate of that authority, or add its root to client_ca", chained}
+		case c.Issuer.FAPI2() && weak(leaf):
+			p.why = &fault{"FAPI 2.0 §5.4.1", "an RSA key of 2048 bits at least", "a shorter one", "make a certificate with a P-256 key", errWeakCertificate}
 		case c.now.Before(leaf.NotBefore) || c.now.After(leaf.NotAfter):
 			p.why = &fault{clauseCertificate, "a certificate that is valid now", "one that is not", "renew the certificate", errors.New("the certificate is not valid at this time")}
 		default:
@@ -52,29 +54,24 @@ func (s *Server) byCertificate(c *call, entry *replica.Entry) presented {
 
 // chain verifies the certificate's chain once per request.
 func (s *Server) chain(c *call) error {
-	if c.chained != nil {
-		return *c.chained
-	}
-	s.counted("chain")
-	err := errNoRoots
-	if s.cfg.ClientCAs != nil {
-		if roots := s.cfg.ClientCAs(); roots != nil {
-			between := x509.NewCertPool()
-			for _, cert := range c.request.Chain {
-				between.AddCert(cert)
-			}
-			_, err = c.request.Certificate.Verify(x509.VerifyOptions{
-				Roots: roots, Intermediates: between, CurrentTime: c.now,
-				// A server's certificate is no client's, whoever signed it.
-				KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-			})
+	if c.chained == nil {
+		s.counted("chain")
+		var roots *x509.CertPool
+		if s.cfg.ClientCAs != nil {
+			roots = s.cfg.ClientCAs()
 		}
+		err := errNoRoots
+		if roots != nil {
+			err = s.chains.verify(presentedChain{c.request.Certificate, c.request.Chain, roots}, c.now)
+		}
+		c.chained = &err
 	}
-	// Verify takes a certificate without the extension for one of every use. Who
-	// signs certificates for servers alone must not have made clients of them.
-	if err == nil && !slices.Contains(c.request.Certificate.ExtKeyUsage, x509.ExtKeyUsageClientAuth) {
-		err = errNotForClients
-	}
-	c.chained = &err
-	return err
+	return *c.chained
+}
+
+// weak reports whether the key is below what FAPI 2.0 Security Profile §5.4.1
+// allows.
+func weak(leaf *x509.Certificate) bool {
+	key, ok := leaf.PublicKey.(*rsa.PublicKey)
+	return ok && key.N.BitLen() < 2048
 }

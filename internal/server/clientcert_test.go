@@ -368,7 +368,7 @@ func TestNoCertificateFromAHeader(t *testing.T) {
 	f, roots := mutualFixture(t)
 	leaf := certify(t, "P-256 client", ours(), roots)
 	item := ":" + base64.StdEncoding.EncodeToString(leaf.Raw) + ":"
-	proxy := web.Config{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}
+	proxy := web.Config{ProxyCertificates: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}
 	form := grant + "&client_id=by-name"
 	escaped := url.QueryEscape(pemText(leaf))
 	_, claims, _ := f.token(f.exchange(wire{form: form, header: http.Header{"Client-Cert": {item}}, config: proxy, remote: "10.9.1.2:1"}))

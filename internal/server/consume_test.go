@@ -15,6 +15,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/dpop"
+	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -135,7 +136,7 @@ func TestAssertionReplay(t *testing.T) {
 	a.claims["exp"], a.header["kid"] = f.at(2*time.Minute), "k1"
 	refusedClient.check(t, f.assert(assertingForm(a.text(t), "")))
 	records := f.records()
-	if last := records[len(records)-1]; last.Reason != errAssertionReplayed.Error() || !last.Verified {
+	if last := records[len(records)-1]; last.Reason != errAssertionReplayed.Error() || last.Verified || last.Cred != "" {
 		t.Errorf("record %+v", last)
 	}
 	// The jti is the client's: another client may have the same.
@@ -212,4 +213,34 @@ func TestAFullReplayMemory(t *testing.T) {
 	f.token(ask("second", "P-256 second"))
 	f.advance(2 * time.Minute)
 	f.token(ask("signing", "P-256 signing"))
+}
+
+// TestAnExceptionIsRecorded: an operator sees who still needs legacy_assertion.
+func TestAnExceptionIsRecorded(t *testing.T) {
+	f := newFixture(t)
+	client := keyed("old", clientKey(t, "k1", "P-256", "k1"))
+	client.LegacyAssertion = &registry.LegacyAssertion{Until: start.Add(24 * time.Hour), Audience: []string{registry.AudienceTokenEndpoint}}
+	f.apply(client)
+	for audience, used := range map[string]bool{base: false, base + "/token": true} {
+		a := f.assertionOf("old", "P-256")
+		a.claims["aud"] = audience
+		f.token(f.assert(assertingForm(a.text(t), "")))
+		records := f.records()
+		named := slices.ContainsFunc(records[len(records)-1].Checks, func(c symbolon.Check) bool { return c.Name == "legacy assertion" && c.OK })
+		if named != used {
+			t.Errorf("aud %s: recorded %v", audience, named)
+		}
+	}
+}
+
+// TestARevokedKeyThatIsStillPublished is in no set any more.
+func TestARevokedKeyThatIsStillPublished(t *testing.T) {
+	key := publicKey(t, "P-256", jose.ES256, "k1")
+	c := &registry.Client{Spent: []registry.Spent{{ID: "k1", Digest: "jwk:" + key.Thumbprint(), Revoked: start}}}
+	if !c.RevokedKey(key) {
+		t.Error("a revoked key may sign")
+	}
+	if other := publicKey(t, "P-256 second", jose.ES256, "k1"); c.RevokedKey(other) {
+		t.Error("another key of the same kid is revoked with it")
+	}
 }

@@ -67,10 +67,33 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 	if l := entry.Client.LegacyAssertion; l.Active(c.now) && !c.Issuer.FAPI2() {
 		legacy = l
 	}
-	if p.why = a.check(c, entry.Client.ID, legacy); p.why == nil {
+	p.why = a.check(c, entry.Client.ID, legacy)
+	if p.why == nil && legacy != nil && a.check(c, entry.Client.ID, nil) != nil {
+		// Who looks whether the exception is still needed finds it here.
+		c.trace.OK("legacy assertion", clauseAssertion, "aud the issuer as a string, exp within "+maxAssertionLife.String(),
+			"let through by the client's legacy_assertion until "+legacy.Until.UTC().Format(time.DateOnly))
+	}
+	if p.why == nil && s.holds(a.replayKey()) {
+		// Before anything is decided: who found a used assertion is nobody, and
+		// learns nothing.
+		p.why = assertionReplayed
+	}
+	if p.why == nil {
 		c.consumes(replayed{entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(assertionOverlap), Owner: entry.Client.ID}})
 	}
 	return p, nil
+}
+
+// assertionReplayed is why an assertion that this node took before is nobody's
+// proof any more.
+var assertionReplayed = &fault{clauseAssertion, "an assertion that was not presented before", "one that was",
+	"make a new assertion for each request; if the program does, somebody else has got hold of one", errAssertionReplayed}
+
+// holds reports whether this node remembers it. Other nodes are asked when it is
+// consumed.
+func (s *Server) holds(key [32]byte) bool {
+	known, ok := s.cfg.Replay.(interface{ Holds(key [32]byte) bool })
+	return ok && known.Holds(key)
 }
 
 // candidate is a key that may have signed an assertion, and the credential that
@@ -114,6 +137,9 @@ func (s *Server) assertionKeys(ctx context.Context, c *call, entry *replica.Entr
 	}
 	cred := registry.JWKSURICredential(client.JWKSURI)
 	for _, key := range keys {
+		if client.RevokedKey(key) { // its owner may publish it still
+			continue
+		}
 		list = append(list, candidate{cred, key})
 	}
 	return list, errNoClientKey, nil

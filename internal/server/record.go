@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -37,6 +38,10 @@ func (s *Server) refused(c *call, err error) error {
 	c.record.Code, c.record.Reason = string(e.Code), e.Description
 	if cause := e.Cause(); cause != nil {
 		c.record.Reason = cause.Error()
+	}
+	if errors.Is(e.Cause(), errAssertionReplayed) {
+		// Whoever found a used assertion has proved nothing.
+		c.record.Verified, c.record.Cred = false, ""
 	}
 	if q := c.request; q != nil && c.record.Client == "" {
 		c.record.Client, c.record.Method = q.ClientID, q.Method

@@ -47,7 +47,7 @@ var (
 	errContentType = symbolon.NewError(symbolon.InvalidRequest,
 		"the Content-Type must be application/x-www-form-urlencoded, without a Content-Encoding")
 	errTwoMethods = symbolon.NewError(symbolon.InvalidRequest,
-		"the request authenticates in more than one way; send the Authorization header or body parameters, not both")
+		"the request authenticates in more than one way; send one of the Authorization header, client_secret and client_assertion")
 	errTwoClients = symbolon.NewError(symbolon.InvalidRequest,
 		"client_id differs from the client in the Authorization header; leave one of them out")
 	errNoClientID = symbolon.NewError(symbolon.InvalidRequest,

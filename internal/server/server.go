@@ -60,6 +60,7 @@ type Server struct {
 	cfg     Config
 	hashing *hashers
 	decoy   *decoy
+	chains  *chains
 	library library
 	calls   sync.Pool // of *call
 
@@ -82,7 +83,7 @@ func New(cfg Config) *Server {
 	if cfg.Replay == nil {
 		cfg.Replay = dpop.NewMemory(dpop.MemoryConfig{Now: cfg.Now})
 	}
-	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy()}
+	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy(), chains: newChains()}
 	s.library.config = &s.cfg
 	s.calls.New = func() any { return new(call) }
 	return s
