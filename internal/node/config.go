@@ -39,7 +39,8 @@ type Config struct {
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// JWKSURIAllow are networks beyond the public Internet that a client's jwks_uri
 	// may be in, as 10.20.0.0/16; none by default. The address that is dialled
-	// counts, so a name cannot lead elsewhere.
+	// counts, so a name cannot lead elsewhere. The URI gives a name: an address
+	// that is not public cannot be registered, whatever is listed here.
 	JWKSURIAllow []string `yaml:"jwks_uri_allow"`
 	// Store is "sqlite" (in the data directory), "sqlite:PATH", or a
 	// postgres:// URL, where several hosts are allowed.

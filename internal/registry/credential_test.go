@@ -253,7 +253,7 @@ func publicPEM(t testing.TB, jwk []byte) string {
 
 func TestPublicAddress(t *testing.T) {
 	for text, want := range map[string]bool{
-		"93.184.216.34": true, "2606:2800:220:1::": true, "8.8.8.8": true, "::ffff:8.8.8.8": true,
+		"93.184.216.34": true, "2606:2800:220:1::": true, "8.8.8.8": true, "168.63.129.16": false, "::ffff:8.8.8.8": false,
 		"127.0.0.1": false, "127.255.0.1": false, "0.0.0.0": false, "10.1.2.3": false, "172.31.255.255": false, "172.32.0.1": true,
 		"192.168.0.1": false, "169.254.169.254": false, "100.64.0.1": false, "100.128.0.1": true, "224.0.0.1": false, "255.255.255.255": false,
 		"::": false, "::1": false, "::ffff:127.0.0.1": false, "::7f00:1": false, "64:ff9b::7f00:1": false, "2002:7f00:1::": false, "fe80::1": false, "fc00::1": false, "fd12::1": false, "ff02::1": false,

@@ -27,7 +27,7 @@ func checkKeysURI(text string) (message, fix string) {
 	host := strings.ToLower(u.Hostname())
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if !PublicAddress(addr) {
-			return "an address of this machine or of a private network", "write a name or an address that everybody can reach"
+			return "an address of this machine or of a private network", "write the host's name, as https://billing.example.com/jwks.json; a name may lead into the networks of jwks_uri_allow"
 		}
 		return "", ""
 	}
@@ -39,34 +39,49 @@ func checkKeysURI(text string) (message, fix string) {
 	return "", ""
 }
 
-// notPublic are the blocks of addresses that lead into somebody's own network,
-// or nowhere (RFC 6890 and the registries that it began), and those behind which
-// an IPv4 address of such a block can hide.
-var notPublic = func() []netip.Prefix {
-	var list []netip.Prefix
-	for _, text := range []string{
-		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-		"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-		"224.0.0.0/4", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16",
-		"fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
-	} {
-		list = append(list, netip.MustParsePrefix(text))
-	}
-	return list
-}()
+// internet6 is what of IPv6 is handed out for hosts. All else is something else:
+// loopback, fc00::/7, fe80::/10, fec0::/10, ff00::/8, and whatever holds an IPv4
+// address (::/96, ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), behind which a
+// gateway could lead anywhere.
+var internet6 = netip.MustParsePrefix("2000::/3")
 
-// PublicAddress reports whether the address is one that everybody reaches: not
-// of this machine, of a private or link-local network, multicast or reserved.
+// special are the networks of the IANA special-purpose address registries
+// (RFC 6890) within unicast IPv4 and within internet6.
+var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),        // this host
+	netip.MustParsePrefix("10.0.0.0/8"),       // private
+	netip.MustParsePrefix("100.64.0.0/10"),    // behind a carrier's NAT
+	netip.MustParsePrefix("127.0.0.0/8"),      // loopback
+	netip.MustParsePrefix("168.63.129.16/32"), // in the registry nothing special: the host of every Azure machine
+	netip.MustParsePrefix("169.254.0.0/16"),   // link-local, the metadata of clouds
+	netip.MustParsePrefix("172.16.0.0/12"),    // private
+	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments
+	netip.MustParsePrefix("192.0.2.0/24"),     // documentation
+	netip.MustParsePrefix("192.88.99.0/24"),   // relays of 6to4
+	netip.MustParsePrefix("192.168.0.0/16"),   // private
+	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
+	netip.MustParsePrefix("198.51.100.0/24"),  // documentation
+	netip.MustParsePrefix("203.0.113.0/24"),   // documentation
+	netip.MustParsePrefix("224.0.0.0/4"),      // multicast
+	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, broadcast
+	netip.MustParsePrefix("2001::/23"),        // protocol assignments: Teredo, ORCHID, benchmarks
+	netip.MustParsePrefix("2001:db8::/32"),    // documentation
+	netip.MustParsePrefix("2002::/16"),        // 6to4: holds an IPv4 address
+	netip.MustParsePrefix("3fff::/20"),        // documentation
+}
+
+// PublicAddress reports whether the address is one of a host on the Internet,
+// which everybody reaches: not of this machine, of a private or link-local
+// network, multicast or reserved, and no IPv6 address that stands for one of
+// IPv4. It holds for what is written in a jwks_uri and for what is dialled.
 func PublicAddress(addr netip.Addr) bool {
-	if addr.Zone() != "" {
+	if addr.Zone() != "" || !addr.IsGlobalUnicast() || addr.Is6() && !internet6.Contains(addr) {
 		return false
 	}
-	addr = addr.Unmap()
-	for _, block := range notPublic {
-		if block.Contains(addr) {
+	for _, p := range special {
+		if p.Contains(addr) {
 			return false
 		}
 	}
-	return addr.IsValid()
+	return true
 }

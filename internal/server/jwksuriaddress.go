@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
+
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // addressGuard decides which addresses a jwks_uri may lead to: global unicast
@@ -50,52 +52,8 @@ func (g addressGuard) check(a netip.Addr) error {
 			return nil
 		}
 	}
-	if !public(a) {
+	if !registry.PublicAddress(a) {
 		return &addressError{a}
 	}
 	return nil
-}
-
-// internet6 is what of IPv6 is handed out for hosts. All else is something else:
-// loopback, fc00::/7, fe80::/10, fec0::/10, ff00::/8, and whatever holds an IPv4
-// address (::/96, ::ffff:0:0/96, 64:ff9b::/96, 64:ff9b:1::/48), behind which a
-// gateway could lead anywhere.
-var internet6 = netip.MustParsePrefix("2000::/3")
-
-// public reports whether the address is one of a host on the Internet.
-func public(a netip.Addr) bool {
-	if !a.IsGlobalUnicast() || a.Is6() && !internet6.Contains(a) {
-		return false
-	}
-	for _, p := range special {
-		if p.Contains(a) {
-			return false
-		}
-	}
-	return true
-}
-
-// special are the networks of the IANA special-purpose address registries
-// (RFC 6890) within unicast IPv4 and within internet6.
-var special = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"),        // this host
-	netip.MustParsePrefix("10.0.0.0/8"),       // private
-	netip.MustParsePrefix("100.64.0.0/10"),    // behind a carrier's NAT
-	netip.MustParsePrefix("127.0.0.0/8"),      // loopback
-	netip.MustParsePrefix("168.63.129.16/32"), // in the registry nothing special: the host of every Azure machine
-	netip.MustParsePrefix("169.254.0.0/16"),   // link-local, the metadata of clouds
-	netip.MustParsePrefix("172.16.0.0/12"),    // private
-	netip.MustParsePrefix("192.0.0.0/24"),     // protocol assignments
-	netip.MustParsePrefix("192.0.2.0/24"),     // documentation
-	netip.MustParsePrefix("192.88.99.0/24"),   // relays of 6to4
-	netip.MustParsePrefix("192.168.0.0/16"),   // private
-	netip.MustParsePrefix("198.18.0.0/15"),    // benchmarks
-	netip.MustParsePrefix("198.51.100.0/24"),  // documentation
-	netip.MustParsePrefix("203.0.113.0/24"),   // documentation
-	netip.MustParsePrefix("224.0.0.0/4"),      // multicast
-	netip.MustParsePrefix("240.0.0.0/4"),      // reserved, broadcast
-	netip.MustParsePrefix("2001::/23"),        // protocol assignments: Teredo, ORCHID, benchmarks
-	netip.MustParsePrefix("2001:db8::/32"),    // documentation
-	netip.MustParsePrefix("2002::/16"),        // 6to4: holds an IPv4 address
-	netip.MustParsePrefix("3fff::/20"),        // documentation
 }
