@@ -23,9 +23,9 @@ const (
 	// §5.3.2.1: 10 s must be accepted and more than 60 s refused; this is well inside, so that
 	// neither depends on parts of a second.
 	MaxAhead = 30 * time.Second
-	// overlap is how much longer than it is accepted a proof is remembered, for nodes whose
+	// Overlap is how much longer than it is accepted a proof is remembered, for nodes whose
 	// clocks differ and for a clock that is set back.
-	overlap = 10 * time.Second
+	Overlap = 10 * time.Second
 )
 
 // maxID bounds jti, in bytes: RFC 9449 §11.1 lets a server refuse what is too large to keep.
@@ -107,7 +107,7 @@ func (c *checker) run(header []string) *symbolon.Error {
 	}
 	p := c.proof
 	p.ReplayKey = replayKey(p.Thumbprint, p.ID, p.HTU)
-	p.Expires = p.IssuedAt.Add(c.window() + overlap)
+	p.Expires = p.IssuedAt.Add(c.window() + Overlap)
 	return nil
 }
 
@@ -199,7 +199,7 @@ func (c *checker) content() *symbolon.Error {
 	const want = "jti, htm, htu and iat of the right types"
 	if err := c.claims.read(c.token.Payload); err != nil {
 		refused := errClaims
-		if errors.Is(err, errNotTime) {
+		if errors.Is(err, jose.ErrNotDate) {
 			refused = errIssuedAt
 		}
 		return c.fail("proof claims", want, err.Error(), refused.WithCause(err))

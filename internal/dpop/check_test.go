@@ -133,7 +133,7 @@ func TestReplayKeyAndExpiry(t *testing.T) {
 	}
 	// It is known as long as it would be accepted.
 	late := expected()
-	late.Now = p.Expires.Add(-overlap)
+	late.Now = p.Expires.Add(-Overlap)
 	if _, err := Check([]string{forge(testHeader, testClaims)}, late); err != nil {
 		t.Errorf("at its last moment: %v", err)
 	}
@@ -141,7 +141,7 @@ func TestReplayKeyAndExpiry(t *testing.T) {
 	refusedWith(t, "after its last moment", []string{forge(testHeader, testClaims)}, late, errOld)
 	early := expected()
 	early.Window = 5 * time.Minute
-	if p := must(Check([]string{forge(testHeader, testClaims)}, early)); !p.Expires.Equal(testNow.Add(5*time.Minute + overlap)) {
+	if p := must(Check([]string{forge(testHeader, testClaims)}, early)); !p.Expires.Equal(testNow.Add(5*time.Minute + Overlap)) {
 		t.Errorf("a window of 5 minutes: until %v", p.Expires)
 	}
 }

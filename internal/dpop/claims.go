@@ -1,7 +1,6 @@
 package dpop
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,11 +19,6 @@ type claims struct {
 	hasExpiry        bool
 }
 
-var (
-	errNotString = errors.New("is not a string")
-	errNotTime   = errors.New("is not a number of seconds from 1970 to 9999")
-)
-
 // read takes the claims from a payload, which must be one strict JSON object.
 func (c *claims) read(payload []byte) error { return jose.VisitObject(payload, c.member) }
 
@@ -32,22 +26,22 @@ func (c *claims) read(payload []byte) error { return jose.VisitObject(payload, c
 func (c *claims) member(name, value []byte) (err error) {
 	switch string(name) {
 	case "jti":
-		c.id, err = text(value)
+		c.id, err = jose.Text(value)
 	case "htm":
-		c.method, err = text(value)
+		c.method, err = jose.Text(value)
 	case "htu":
-		c.url, err = text(value)
+		c.url, err = jose.Text(value)
 	case "ath":
-		c.tokenHash, err = text(value)
+		c.tokenHash, err = jose.Text(value)
 	case "nonce":
-		c.nonce, err = text(value)
+		c.nonce, err = jose.Text(value)
 	case "iat":
-		c.issuedAt, err = numericDate(value)
+		c.issuedAt, err = jose.NumericDate(value)
 	case "exp":
-		c.expiry, err = numericDate(value)
+		c.expiry, err = jose.NumericDate(value)
 		c.hasExpiry = true
 	case "nbf":
-		c.notBefore, err = numericDate(value)
+		c.notBefore, err = jose.NumericDate(value)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %w", name, err) // one of the names above
@@ -74,21 +68,4 @@ func (c *claims) complete() *incomplete {
 		return &incomplete{"iat", errIssuedAt}
 	}
 	return nil
-}
-
-func text(value []byte) (string, error) {
-	s, ok := jose.Text(value)
-	if !ok {
-		return "", errNotString
-	}
-	return s, nil
-}
-
-// numericDate reads a NumericDate, which may have a fraction (RFC 7519 §2).
-func numericDate(value []byte) (time.Time, error) {
-	at, ok := jose.NumericDate(value)
-	if !ok {
-		return time.Time{}, errNotTime
-	}
-	return at, nil
 }

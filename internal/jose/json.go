@@ -2,6 +2,7 @@ package jose
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 )
@@ -28,11 +29,16 @@ func VisitObject(data []byte, visit func(name, value []byte) error) error {
 	return s.run(data, visit)
 }
 
-// Text returns what a JSON string says, given the text of a value as [VisitObject] has it;
-// ok is false for a value that is not a string.
-func Text(value []byte) (text string, ok bool) {
+var errNotText = errors.New("is not a string")
+
+// Text returns what a JSON string says, given the text of a value as [VisitObject] has it.
+// The error, for a value that is not a string, goes behind the member's name.
+func Text(value []byte) (string, error) {
 	t, ok := unquote(value)
-	return string(t), ok
+	if !ok {
+		return "", errNotText
+	}
+	return string(t), nil
 }
 
 // errSyntax and its siblings are made once: a refused token costs no formatting.

@@ -136,12 +136,12 @@ func TestVisitObject(t *testing.T) {
 		t.Error(err)
 	}
 	for value, want := range map[string]string{`"x"`: "x", `""`: "", `"\u0041\n"`: "A\n"} {
-		if got, ok := Text([]byte(value)); !ok || got != want {
-			t.Errorf("%s: %q, %v", value, got, ok)
+		if got, err := Text([]byte(value)); err != nil || got != want {
+			t.Errorf("%s: %q, %v", value, got, err)
 		}
 	}
 	for _, value := range []string{`1`, `null`, `["x"]`, `{}`, `true`} {
-		if got, ok := Text([]byte(value)); ok {
+		if got, err := Text([]byte(value)); err == nil {
 			t.Errorf("%s: %q", value, got)
 		}
 	}

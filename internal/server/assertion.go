@@ -30,18 +30,14 @@ type assertion struct {
 // Bounds of an assertion.
 const (
 	maxAssertionLife = 5 * time.Minute
-	maxAssertionID   = 256 // octets of jti
-	// assertionOverlap is how much longer than it is accepted an assertion is
-	// remembered, for nodes whose clocks differ and for a clock that is set back.
-	assertionOverlap = 10 * time.Second
+	maxAssertionID   = 256          // octets of jti
+	assertionOverlap = dpop.Overlap // that it is remembered longer than accepted
 )
 
 // Private causes of an assertion that is refused.
 var (
 	errAssertionType = errors.New("client_assertion_type is not " + symbolon.AssertionTypeJWT)
 	errNoSubject     = errors.New("neither client_id nor the assertion's sub names a client")
-	errNotText       = errors.New("is not a string")
-	errNotTime       = errors.New("is not a number of seconds from 1970 to 9999")
 	errNotAudience   = errors.New("is neither a string nor a list of strings")
 )
 
@@ -71,19 +67,19 @@ func (a *assertion) read() error {
 func (a *assertion) member(name, value []byte) (err error) {
 	switch string(name) {
 	case "iss":
-		a.issuer, err = textOf(value)
+		a.issuer, err = jose.Text(value)
 	case "sub":
-		a.subject, err = textOf(value)
+		a.subject, err = jose.Text(value)
 	case "jti":
-		a.id, err = textOf(value)
+		a.id, err = jose.Text(value)
 	case "aud":
 		err = a.setAudience(value)
 	case "exp":
-		a.expires, err = timeOf(value)
+		a.expires, err = jose.NumericDate(value)
 	case "iat":
-		a.issued, err = timeOf(value)
+		a.issued, err = jose.NumericDate(value)
 	case "nbf":
-		a.notBefore, err = timeOf(value)
+		a.notBefore, err = jose.NumericDate(value)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %w", name, err) // one of the names above
@@ -91,26 +87,10 @@ func (a *assertion) member(name, value []byte) (err error) {
 	return nil
 }
 
-func textOf(value []byte) (string, error) {
-	s, ok := jose.Text(value)
-	if !ok {
-		return "", errNotText
-	}
-	return s, nil
-}
-
-func timeOf(value []byte) (time.Time, error) {
-	at, ok := jose.NumericDate(value)
-	if !ok {
-		return time.Time{}, errNotTime
-	}
-	return at, nil
-}
-
 // setAudience keeps whether it was one string: a list is not the same to
 // everybody who reads it.
 func (a *assertion) setAudience(value []byte) error {
-	if s, ok := jose.Text(value); ok {
+	if s, err := jose.Text(value); err == nil {
 		a.audience, a.single = []string{s}, true
 		return nil
 	}
