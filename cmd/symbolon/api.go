@@ -51,7 +51,7 @@ func apiFlags(cmd *cobra.Command, m *members) {
 	m.duration(cmd, "lifetime", "token.lifetime", "how long its tokens live (default: as the issuer says)")
 	m.text(cmd, "algorithm", "token.algorithm", "ES256 (default), ES384, PS256, RS256 or EdDSA")
 	m.text(cmd, "bound", "bound", "to what its tokens must be bound: optional (default), required, dpop or mtls")
-	m.text(cmd, "dpop-nonce", "dpop_nonce", "whether a DPoP proof at the API must hold a nonce of its own: off (default) or required")
+	m.text(cmd, "dpop-nonce", "dpop_nonce", "whether a DPoP proof at the API must hold a nonce of its own: off (default) or required; the API demands it when its program says so too (NonceKey in package resource)")
 	m.text(cmd, "typ", "token.typ", "header parameter typ: at+jwt (default), or JWT for old verifiers")
 }
 

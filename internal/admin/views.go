@@ -52,7 +52,7 @@ type API struct {
 	Scopes     map[string]registry.Scope `json:"scopes"`
 	Token      APIToken                  `json:"token"`
 	Bound      string                    `json:"bound"`
-	DPoPNonce  string                    `json:"dpop_nonce" doc:"Whether proofs at the API need a nonce: required or off"`
+	DPoPNonce  string                    `json:"dpop_nonce" doc:"Whether proofs at the API need a nonce: required or off. The API itself must be configured to demand it"`
 	ManagedBy  string                    `json:"managed_by"`
 	Created    time.Time                 `json:"created"`
 	Updated    time.Time                 `json:"updated"`

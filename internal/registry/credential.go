@@ -166,10 +166,6 @@ func (i *Issuer) DemandsNonce() bool { return i.DPoPNonce != NonceOff }
 // memory while that is away.
 func (i *Issuer) StrictReplay() bool { return i.Replay != ReplayLocal }
 
-// DemandsNonce reports whether a DPoP proof at the API must hold a nonce
-// (RFC 9449 §9).
-func (a *API) DemandsNonce() bool { return a.DPoPNonce == NonceRequired }
-
 // AssertionAlgorithms are the algorithms of client assertions that the issuer
 // takes, the recommended first. FAPI 2.0 §5.4.1 leaves PS256, ES256 and EdDSA.
 func (i *Issuer) AssertionAlgorithms() []jose.Algorithm {

@@ -103,8 +103,12 @@ type API struct {
 	Name       string           `json:"name,omitempty"`
 	Scopes     map[string]Scope `json:"scopes,omitempty"`
 	Token      APIToken         `json:"token,omitzero"`
-	Bound      string           `json:"bound,omitempty"`      // BoundOptional when empty
-	DPoPNonce  string           `json:"dpop_nonce,omitempty"` // whether proofs at the API need a nonce; empty: NonceOff
+	Bound      string           `json:"bound,omitempty"` // BoundOptional when empty
+
+	// DPoPNonce says whether proofs at the API need a nonce; empty: NonceOff. It is
+	// written down for the API, which gives the nonces and must be configured to:
+	// resource.Config.NonceKey. Nothing here acts on it.
+	DPoPNonce string `json:"dpop_nonce,omitempty"`
 }
 
 // Bound says whether tokens must be bound to a key of the client, and how.
