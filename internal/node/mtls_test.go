@@ -33,7 +33,6 @@ const (
 // arrived is what the token endpoint of a mutual says about a request.
 type arrived struct {
 	Issuer    string
-	MTLS      bool
 	TokenURLs []string
 	Subject   string // of the client's certificate
 	Chain     int
@@ -88,7 +87,7 @@ func startMutual(t *testing.T, change func(*Config)) *mutual {
 
 func tell(at server.Place, w http.ResponseWriter, _ *http.Request) error {
 	x := web.ExchangeOf(w)
-	a := arrived{Issuer: at.Issuer.Iss, MTLS: at.MTLS, TokenURLs: at.TokenURLs, Chain: len(x.Chain), Forwarded: x.Forwarded, Claimed: x.Claimed}
+	a := arrived{Issuer: at.Issuer.Iss, TokenURLs: at.TokenURLs, Chain: len(x.Chain), Forwarded: x.Forwarded, Claimed: x.Claimed}
 	if x.Certificate != nil {
 		a.Subject = x.Certificate.Subject.CommonName
 	}
@@ -162,13 +161,13 @@ func TestRFC8705_5_MTLSListener(t *testing.T) {
 		status    int
 		want      arrived
 	}{
-		"a certificate of a known root": {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{known}, 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: bothURLs(""), Subject: "billing"}},
-		"a self-signed one":             {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{own}, 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: bothURLs(""), Subject: "own"}},
-		"an expired one":                {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{expired}, 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: bothURLs(""), Subject: "billing"}},
-		"one with its chain":            {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{chained}, 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: bothURLs(""), Subject: "chained", Chain: 1}},
-		"none":                          {m.mtlsAddr(), mtlsURL + "/token", nil, 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: bothURLs("")}},
-		"another issuer of the host":    {m.mtlsAddr(), mtlsURL + "/partners/token", []tls.Certificate{known}, 200, arrived{Issuer: plainURL + "/partners", MTLS: true, TokenURLs: bothURLs("/partners"), Subject: "billing"}},
-		"the default port":              {m.mtlsAddr(), "https://MTLS.example.com:443/token", []tls.Certificate{known}, 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: bothURLs(""), Subject: "billing"}},
+		"a certificate of a known root": {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{known}, 200, arrived{Issuer: plainURL, TokenURLs: bothURLs(""), Subject: "billing"}},
+		"a self-signed one":             {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{own}, 200, arrived{Issuer: plainURL, TokenURLs: bothURLs(""), Subject: "own"}},
+		"an expired one":                {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{expired}, 200, arrived{Issuer: plainURL, TokenURLs: bothURLs(""), Subject: "billing"}},
+		"one with its chain":            {m.mtlsAddr(), mtlsURL + "/token", []tls.Certificate{chained}, 200, arrived{Issuer: plainURL, TokenURLs: bothURLs(""), Subject: "chained", Chain: 1}},
+		"none":                          {m.mtlsAddr(), mtlsURL + "/token", nil, 200, arrived{Issuer: plainURL, TokenURLs: bothURLs("")}},
+		"another issuer of the host":    {m.mtlsAddr(), mtlsURL + "/partners/token", []tls.Certificate{known}, 200, arrived{Issuer: plainURL + "/partners", TokenURLs: bothURLs("/partners"), Subject: "billing"}},
+		"the default port":              {m.mtlsAddr(), "https://MTLS.example.com:443/token", []tls.Certificate{known}, 200, arrived{Issuer: plainURL, TokenURLs: bothURLs(""), Subject: "billing"}},
 		"the host of url there":         {m.mtlsAddr(), plainURL + "/token", []tls.Certificate{known}, 421, arrived{}},
 		"an issuer elsewhere there":     {m.mtlsAddr(), "https://other.example.com/far/token", []tls.Certificate{known}, 421, arrived{}},
 		"another port there":            {m.mtlsAddr(), mtlsURL + ":8444/token", []tls.Certificate{known}, 421, arrived{}},
@@ -333,10 +332,10 @@ func TestMTLSBehindAProxy(t *testing.T) {
 			status      int
 			want        arrived
 		}{
-			"a proxy with a certificate":  {"10.9.1.1:5", url, headerOf(cert), 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: urls, Subject: "billing", Forwarded: true}},
-			"a proxy without one":         {"10.9.1.1:5", url, "", 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: urls}},
-			"a proxy at url":              {"10.9.1.1:5", plainURL, headerOf(cert), 200, arrived{Issuer: plainURL, MTLS: true, TokenURLs: urls, Subject: "billing", Forwarded: true}},
-			"a proxy, an issuer far away": {"10.9.1.1:5", "https://other.example.com/far", headerOf(cert), 200, arrived{Issuer: "https://other.example.com/far", MTLS: true, TokenURLs: []string{"https://other.example.com/far/token"}, Subject: "billing", Forwarded: true}},
+			"a proxy with a certificate":  {"10.9.1.1:5", url, headerOf(cert), 200, arrived{Issuer: plainURL, TokenURLs: urls, Subject: "billing", Forwarded: true}},
+			"a proxy without one":         {"10.9.1.1:5", url, "", 200, arrived{Issuer: plainURL, TokenURLs: urls}},
+			"a proxy at url":              {"10.9.1.1:5", plainURL, headerOf(cert), 200, arrived{Issuer: plainURL, TokenURLs: urls, Subject: "billing", Forwarded: true}},
+			"a proxy, an issuer far away": {"10.9.1.1:5", "https://other.example.com/far", headerOf(cert), 200, arrived{Issuer: "https://other.example.com/far", TokenURLs: []string{"https://other.example.com/far/token"}, Subject: "billing", Forwarded: true}},
 			"a proxy, not well-formed":    {"10.9.1.1:5", url, "billing", 400, arrived{}},
 			"a stranger at url":           {"203.0.113.9:5", plainURL, headerOf(cert), 200, arrived{Issuer: plainURL, TokenURLs: urls, Claimed: true}},
 		} {

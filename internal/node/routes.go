@@ -24,9 +24,9 @@ func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 	// A proxy that serves the mtls URL for us stands for the listener we do not
 	// have. Who is no proxy gets there by its own port alone.
 	if n.mtls.names(r.Host) && n.proxied(r.RemoteAddr) {
-		return n.walk(n.mtls.forms, true, w, r)
+		return n.walk(n.mtls.forms, w, r)
 	}
-	return n.walk(r.Host, web.ExchangeOf(w).Forwarded, w, r)
+	return n.walk(r.Host, w, r)
 }
 
 // dispatchMTLS is the first step on the mtls listener, where the host of
@@ -35,14 +35,14 @@ func (n *Node) dispatchMTLS(w http.ResponseWriter, r *http.Request) error {
 	if !n.mtls.names(r.Host) && !isHealth(r.URL.Path) {
 		return errMTLSHost
 	}
-	return n.walk(n.mtls.forms, true, w, r)
+	return n.walk(n.mtls.forms, w, r)
 }
 
 func isHealth(path string) bool { return path == "/livez" || path == "/readyz" }
 
 // walk picks the issuer by exact host and path. The Host header is used for
-// nothing else. mtls: clients are asked for certificates where it arrived.
-func (n *Node) walk(host string, mtls bool, w http.ResponseWriter, r *http.Request) error {
+// nothing else.
+func (n *Node) walk(host string, w http.ResponseWriter, r *http.Request) error {
 	switch r.URL.Path {
 	case "/livez":
 		return n.livez(w, r)
@@ -71,7 +71,7 @@ func (n *Node) walk(host string, mtls bool, w http.ResponseWriter, r *http.Reque
 			route := &n.routes[i]
 			if rest, ok := route.Match(issuer.Path, r.URL.Path); ok {
 				web.ExchangeOf(w).Endpoint = route.Name
-				at := server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, MTLS: mtls, TokenURLs: n.tokenURLs(issuer.Iss)}
+				at := server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, TokenURLs: n.tokenURLs(issuer.Iss)}
 				return route.Serve(at, w, r)
 			}
 		}

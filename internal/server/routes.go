@@ -17,9 +17,6 @@ type Place struct {
 	Issuer   *registry.IssuerView // of that snapshot
 	Rest     string               // what the route left open: the kid of /jwks/{kid}.pem
 
-	// MTLS: the request came to where clients are asked for their certificates:
-	// the mtls listener, or the same host behind a trusted proxy.
-	MTLS bool
 	// TokenURLs are the URLs of the issuer's token endpoint: its own first, then
 	// its alias for clients with certificates, if any. A proof's htu may name
 	// either (RFC 9449 §4.3), and so may the audience of an older assertion.
