@@ -63,7 +63,7 @@ func (f *fixture) listener(cfg web.Config) http.Handler {
 			for i := range routes {
 				if rest, ok := routes[i].Match(issuer.Path, r.URL.Path); ok {
 					web.ExchangeOf(w).Endpoint = routes[i].Name
-					place := Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, MTLS: r.Host == alias,
+					place := Place{Snapshot: snapshot, Issuer: issuer, Rest: rest,
 						TokenURLs: []string{issuer.Iss + "/token", aliasURL + issuer.Path + "/token"}}
 					return routes[i].Serve(place, w, r)
 				}
