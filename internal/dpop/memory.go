@@ -73,6 +73,31 @@ func (m *Memory) Claim(_ context.Context, entries ...Entry) error {
 	return err
 }
 
+// Check returns the error that Claim would, and takes nothing: who has to ask others
+// too asks them nothing in vain.
+func (m *Memory) Check(entries ...Entry) error {
+	now := second(m.now())
+	err := m.check(entries, now)
+	if err == ErrQuota {
+		m.sweep(now)
+		err = m.check(entries, now)
+	}
+	return err
+}
+
+func (m *Memory) check(entries []Entry, now uint32) error {
+	var space [4]uint8
+	locked := m.lock(space[:0], entries)
+	defer m.unlock(locked)
+	if m.replayed(entries, now) {
+		return ErrReplayed
+	}
+	if !m.quota.room(entries) {
+		return ErrQuota
+	}
+	return nil
+}
+
 // claim tries once.
 func (m *Memory) claim(entries []Entry, now uint32) error {
 	var space [4]uint8

@@ -405,3 +405,37 @@ func TestMillionEntriesFit(t *testing.T) {
 	}
 	runtime.KeepAlive(m)
 }
+
+// TestCheck says what Claim would, and takes nothing.
+func TestCheck(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	m := NewMemory(MemoryConfig{MaxPerOwner: 2, Max: 3, Now: func() time.Time { return now }})
+	entry := func(key byte, owner string) Entry {
+		return Entry{Key: [32]byte{key}, Expires: now.Add(time.Minute), Owner: owner}
+	}
+	for i, step := range []struct {
+		entries []Entry
+		want    error
+	}{
+		{[]Entry{entry(1, "a")}, nil},
+		{[]Entry{entry(1, "a")}, ErrReplayed},
+		{[]Entry{entry(2, "a"), entry(2, "a")}, ErrReplayed},
+		{[]Entry{entry(2, "a"), entry(3, "a")}, ErrQuota},
+		{[]Entry{entry(2, "a")}, nil},
+		{[]Entry{entry(3, "a")}, ErrQuota},
+		{[]Entry{entry(3, "b"), entry(4, "c")}, ErrQuota},
+		{[]Entry{entry(3, "b")}, nil},
+		{[]Entry{entry(4, "c")}, ErrQuota},
+	} {
+		if err := m.Check(step.entries...); err != step.want {
+			t.Errorf("step %d: check says %v, want %v", i, err, step.want)
+		}
+		if err := m.Claim(t.Context(), step.entries...); err != step.want {
+			t.Errorf("step %d: claim says %v, want %v", i, err, step.want)
+		}
+	}
+	now = now.Add(2 * time.Minute)
+	if err := m.Check(entry(4, "a")); err != nil {
+		t.Errorf("expired ones take room: %v", err)
+	}
+}

@@ -38,6 +38,30 @@ func (q *quota) take(owner string, unlimited bool) (number uint32, ok bool) {
 	return number, true
 }
 
+// room reports whether take would find room for all entries.
+func (q *quota) room(entries []Entry) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.total+len(entries) > q.max {
+		return false
+	}
+	for i := range entries {
+		count := 1
+		for j := range i {
+			if entries[j].Owner == entries[i].Owner {
+				count++
+			}
+		}
+		if number, known := q.numbers[entries[i].Owner]; known {
+			count += q.accounts[number].count
+		}
+		if count > q.perOwner {
+			return false
+		}
+	}
+	return true
+}
+
 // open gives owner an account.
 func (q *quota) open(owner string) uint32 {
 	var number uint32
