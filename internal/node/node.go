@@ -42,6 +42,8 @@ type Node struct {
 	routes  []server.Route
 
 	presented *dpop.Memory      // assertions and proofs that were good for a token
+	shared    *shared           // the same of all nodes; nil on SQLite
+	since     time.Time         // see server.Config.IssuedSince
 	nonces    *dpop.Nonces      // for DPoP proofs
 	fetched   *server.KeySource // keys of clients' jwks_uri
 
@@ -254,11 +256,11 @@ func (n *Node) openServer(context.Context) (err error) {
 	}
 	n.fetched = server.NewKeySource(server.KeySourceConfig{Allow: allow, RootCAs: n.cfg.RootCAs, Now: n.cfg.Now, Logger: n.cfg.Logger})
 	cfg := server.Config{
-		Replica: n.replica, Ring: n.ring, Spool: n.spool, Keys: n.fetched, Nonces: n.nonces, Replay: n.presented,
+		Replica: n.replica, Ring: n.ring, Spool: n.spool, Keys: n.fetched, Nonces: n.nonces, Replay: n.presented, IssuedSince: n.since,
 		Certificates: n.certificates, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	}
 	if n.local != nil {
-		cfg.Shared = &shared{n.store, n.cfg.Now}
+		cfg.Shared = n.shared
 	}
 	if n.mtls != nil && n.mtls.cas != nil {
 		cfg.ClientCAs = n.mtls.cas.get

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -196,9 +197,66 @@ func TestReplayAcrossNodes(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	taken := c.assertion(t, first.url, "taken before the outage")
+	first.presents(t, first.url, taken, "", http.StatusOK)
+	second := nodes[1]
+	within(t, "the other node knows the change", func() bool {
+		issuer := second.replica.Snapshot().Issuers[registry.DefaultIssuer]
+		return issuer != nil && !issuer.StrictReplay()
+	})
 	server.Pause(t)
-	assertion = c.assertion(t, first.url, "away again")
-	first.presents(t, first.url, assertion, "", http.StatusOK)
+	second.presents(t, first.url, taken, "", http.StatusServiceUnavailable)
+	// What is made from now on cannot have been taken before.
+	n := 0
+	within(t, "a node goes by itself", func() bool {
+		n++
+		assertion = c.assertion(t, first.url, fmt.Sprint("away again ", n))
+		status, _, err := first.present(t.Context(), first.url, assertion, "")
+		return err == nil && status == http.StatusOK
+	})
 	first.presents(t, first.url, assertion, "", http.StatusUnauthorized)
+	second.presents(t, first.url, taken, "", http.StatusServiceUnavailable)
 	server.Resume(t)
+	within(t, "the store is back, and knows", func() bool {
+		first.shared.mu.Lock()
+		defer first.shared.mu.Unlock()
+		return len(first.shared.later) == 0 && first.shared.away.IsZero()
+	})
+	within(t, "the other node asks it", func() bool {
+		status, _, err := second.present(t.Context(), first.url, assertion, "")
+		if status == http.StatusOK {
+			t.Fatal("what was taken while the store was away is taken again")
+		}
+		return err == nil && status == http.StatusUnauthorized
+	})
+}
+
+// TestReplayAfterTheSpoolWasLost: who does not know what it took takes nothing
+// that may be it.
+func TestReplayAfterTheSpoolWasLost(t *testing.T) {
+	cfg := Config{Store: "sqlite", DataDir: t.TempDir() + "/data"}
+	first := start(t, cfg)
+	c := first.seedKey(t)
+	assertion := c.assertion(t, first.url, "x")
+	first.presents(t, first.url, assertion, "", http.StatusOK)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(cfg.DataDir + "/spool"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.URL = first.url
+	for range 2 { // the second start finds the gap that the first one left
+		again := start(t, cfg)
+		again.presents(t, first.url, assertion, "", http.StatusServiceUnavailable)
+		n := 0
+		within(t, "new assertions are good", func() bool {
+			n++
+			status, _, err := again.present(t.Context(), first.url, c.assertion(t, first.url, fmt.Sprint(time.Now(), n)), "")
+			return err == nil && status == http.StatusOK
+		})
+		if err := again.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -14,9 +14,47 @@ import (
 
 // replayed is something of the request that is good for one token.
 type replayed struct {
-	proof bool // a DPoP proof; else an assertion
-	entry dpop.Entry
+	proof  bool      // a DPoP proof; else an assertion
+	issued time.Time // its iat; zero when it has none
+	entry  dpop.Entry
 }
+
+// longestPresentable is how long anything can be presented, by the most generous
+// exception and clock.
+const longestPresentable = time.Duration(registry.MaxLegacyLifetime) + 2*dpop.MaxAhead
+
+// earliest is when it can have been presented first. What has no iat was good
+// before if it lives that long.
+func (r *replayed) earliest() time.Time {
+	if r.issued.IsZero() {
+		return r.entry.Expires.Add(-longestPresentable)
+	}
+	return r.issued
+}
+
+// SharedReplay is the replay memory of several nodes. Its errors are those of
+// dpop.Replay, and *AwayError.
+type SharedReplay interface {
+	dpop.Replay
+	// Later takes what this node has accepted by itself while the memory was away,
+	// for the other nodes to know once it is back; false: there is no room.
+	Later(entries ...dpop.Entry) bool
+}
+
+// AwayError: the shared memory does not answer. Where the issuer leaves replays to
+// each node, this one goes by itself for what was issued since then: it cannot have
+// been presented to another node before. Any other error of the shared memory
+// refuses.
+type AwayError struct {
+	Since time.Time // it answered last before that
+	Err   error
+}
+
+func (e *AwayError) Error() string {
+	return "the replay memory of all nodes is away since " + e.Since.UTC().Format(time.RFC3339) + ": " + e.Err.Error()
+}
+
+func (e *AwayError) Unwrap() error { return e.Err }
 
 // consumes notes what a token would consume.
 func (c *call) consumes(r replayed) { c.marks = append(c.marks, r) }
@@ -34,6 +72,8 @@ var (
 		Description: "whether the assertion or proof was presented before cannot be found out at the moment; try again with a new one",
 		RetryAfter:  2 * time.Second,
 	}
+	errUnknownPast       = errors.New("it was issued when this node cannot tell what was presented")
+	errLater             = errors.New("too much waits for the replay memory of all nodes to be back")
 	errAssertionReplayed = errors.New("the assertion was presented before")
 )
 
@@ -50,23 +90,66 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 		entries = append(entries, m.entry)
 	}
 	s.counted("consume")
-	if s.cfg.Shared != nil {
-		err := s.cfg.Shared.Claim(ctx, entries...)
-		if away := err != nil && !errors.Is(err, dpop.ErrReplayed) && !errors.Is(err, dpop.ErrQuota); away && !c.Issuer.StrictReplay() {
-			c.trace.OK("replay", "RFC 9449 §11.1", "not presented before, to any node", "to this node: the memory of all nodes is away")
-			err = nil
-		}
-		if err != nil {
-			return s.notConsumed(c, err)
-		}
+	away, err := s.claimShared(ctx, c, entries)
+	if err != nil {
+		return s.notConsumed(c, err)
+	}
+	if err := s.mayHaveBeenPresented(c, away); err != nil {
+		return err
 	}
 	if err := s.cfg.Replay.Claim(ctx, entries...); err != nil {
 		return s.notConsumed(c, err)
+	}
+	if away != nil && !s.cfg.Shared.Later(entries...) {
+		return s.notConsumed(c, errLater)
 	}
 	for _, e := range entries {
 		c.record.Presented = append(c.record.Presented, audit.Presented{Key: e.Key, Expires: e.Expires})
 	}
 	c.trace.OK("replay", "RFC 9449 §11.1", "not presented before", "not presented before")
+	return nil
+}
+
+// claimShared asks the memory of all nodes. away: it does not answer, and the
+// issuer leaves it to each node.
+func (s *Server) claimShared(ctx context.Context, c *call, entries []dpop.Entry) (away *AwayError, err error) {
+	if s.cfg.Shared == nil {
+		return nil, nil
+	}
+	// What this node refuses by itself costs the store nothing.
+	if known, ok := s.cfg.Replay.(interface{ Check(...dpop.Entry) error }); ok {
+		if err := known.Check(entries...); err != nil {
+			return nil, err
+		}
+	}
+	err = s.cfg.Shared.Claim(ctx, entries...)
+	if errors.As(err, &away) && !c.Issuer.StrictReplay() {
+		c.trace.OK("replay", "RFC 9449 §11.1", "not presented before, to any node", "to this node: the memory of all nodes is away")
+		return away, nil
+	}
+	return nil, err
+}
+
+// mayHaveBeenPresented refuses what was issued while a node may have taken it
+// that this one cannot ask: another, or itself before evidence of that was lost.
+// A clock of the program that is ahead, by dpop.MaxAhead at most, defeats it.
+func (s *Server) mayHaveBeenPresented(c *call, away *AwayError) error {
+	since, fix := s.cfg.IssuedSince, "nothing when the program makes a new one for each request; evidence of this node is missing or damaged: run symbolon audit verify"
+	switch {
+	case away != nil && away.Since.After(since):
+		since, fix = away.Since, "nothing when the program makes a new one for each request; see that the store can be reached"
+	case away == nil && s.cfg.Shared != nil:
+		return nil
+	}
+	if since.IsZero() {
+		return nil
+	}
+	for i := range c.marks {
+		if c.marks[i].earliest().Before(since) {
+			c.trace.Fail("replay", "RFC 9449 §11.1", "issued since "+since.UTC().Format(time.RFC3339), "issued before, or without iat", fix)
+			return errReplayAway.WithCause(errUnknownPast)
+		}
+	}
 	return nil
 }
 

@@ -74,6 +74,20 @@ type replayFunc func(...dpop.Entry) error
 
 func (r replayFunc) Claim(_ context.Context, entries ...dpop.Entry) error { return r(entries...) }
 
+// sharedFunc is one of all nodes.
+type sharedFunc struct {
+	replayFunc
+	room  bool
+	later []dpop.Entry
+}
+
+func (r *sharedFunc) Later(entries ...dpop.Entry) bool {
+	if r.room {
+		r.later = append(r.later, entries...)
+	}
+	return r.room
+}
+
 // TestTheSharedMemory is asked before the node's own. While it is away the issuer
 // decides: strict, nothing is issued that could be a replay; local, each node
 // goes by itself, and never takes what it saw.
@@ -82,10 +96,11 @@ func TestTheSharedMemory(t *testing.T) {
 	f.apply(with(signing(t), func(c *registry.Client) { c.Secrets = []registry.Secret{generated("s1", secret1)} }))
 	var says error
 	asked := 0
-	f.cfg.Shared = replayFunc(func(entries ...dpop.Entry) error {
+	memory := &sharedFunc{room: true, replayFunc: func(entries ...dpop.Entry) error {
 		asked += len(entries)
 		return says
-	})
+	}}
+	f.cfg.Shared = memory
 	ask := func(text string) *httptest.ResponseRecorder { return f.assert(assertingForm(text, "")) }
 	assertion := func() string { return f.assertionOf("signing", "P-256 signing").text(t) }
 	away := errors.New("dial tcp 192.0.2.1:5432: connection refused")
@@ -111,7 +126,20 @@ func TestTheSharedMemory(t *testing.T) {
 	}
 
 	f.apply(&registry.Issuer{ID: "default", Replay: registry.ReplayLocal})
+	unavailable.check(t, ask(kept)) // any other error says nothing
+	says = &AwayError{Since: f.now().Add(time.Second), Err: away}
+	unavailable.check(t, ask(kept)) // it may have been presented to another node before
+	says = &AwayError{Since: f.now().Truncate(time.Second), Err: away}
+	undated := f.assertionOf("signing", "P-256 signing")
+	delete(undated.claims, "iat")
+	unavailable.check(t, ask(undated.text(t)))
+	memory.room = false
+	unavailable.check(t, ask(assertion())) // could never be told to the others
+	memory.room = true
 	f.token(ask(kept)) // the refusal consumed nothing
+	if len(memory.later) != 1 {
+		t.Errorf("%d to be written later", len(memory.later))
+	}
 	refusedClient.check(t, ask(kept))
 	says = dpop.ErrReplayed // it is back, and knows
 	refusedClient.check(t, ask(assertion()))
@@ -121,6 +149,46 @@ func TestTheSharedMemory(t *testing.T) {
 	// A secret needs no memory, whatever the issuer says.
 	says = away
 	f.token(f.ask("POST", base+"/token", grant, "Authorization", basicAuth("signing", secret1)))
+}
+
+// TestTheSharedMemoryIsSpared: what this node refuses by itself is asked of nobody.
+func TestTheSharedMemoryIsSpared(t *testing.T) {
+	f := newProofFixture(t)
+	f.cfg.Replay = dpop.NewMemory(dpop.MemoryConfig{MaxPerOwner: 1, Now: f.now})
+	asked := 0
+	f.cfg.Shared = &sharedFunc{replayFunc: func(...dpop.Entry) error { asked++; return nil }}
+	p := f.proofOf("P-256 proof")
+	f.token(f.proven(grant, p.text(t)))
+	refusedProof(t, f.proven(grant, p.text(t)))
+	refusedBy(errReplayQuota, "Retry-After", "10").check(t, f.proven(grant, f.proofOf("P-256 proof").text(t)))
+	if asked != 1 {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
+// TestIssuedSince: a node that does not know what it took before takes nothing
+// that may be of that time, unless the memory of all nodes knows.
+func TestIssuedSince(t *testing.T) {
+	f := newKeyFixture(t)
+	unavailable := refusedBy(errReplayAway, "Retry-After", "2")
+	f.cfg.IssuedSince = f.now().Add(time.Second)
+	old := f.assertionOf("signing", "P-256 signing")
+	unavailable.check(t, f.assert(assertingForm(old.text(t), "")))
+	undated := f.assertionOf("signing", "P-256 signing")
+	delete(undated.claims, "iat")
+	f.cfg.IssuedSince = f.now().Truncate(time.Second) // iat is in whole seconds
+	unavailable.check(t, f.assert(assertingForm(undated.text(t), "")))
+	f.token(f.assert(assertingForm(old.text(t), "")))
+	f.cfg.IssuedSince = f.now().Add(-longestPresentable)
+	f.token(f.assert(assertingForm(undated.text(t), "")))
+
+	f.cfg.IssuedSince = f.now().Add(time.Second)
+	memory := &sharedFunc{room: true, replayFunc: func(...dpop.Entry) error { return nil }}
+	f.cfg.Shared = memory
+	f.token(f.assert(assertingForm(f.assertionOf("signing", "P-256 signing").text(t), "")))
+	memory.replayFunc = func(...dpop.Entry) error { return &AwayError{Since: f.now(), Err: errors.New("away")} }
+	f.apply(&registry.Issuer{ID: "default", Replay: registry.ReplayLocal})
+	unavailable.check(t, f.assert(assertingForm(f.assertionOf("signing", "P-256 signing").text(t), "")))
 }
 
 // TestAssertionReplay (CVE-2020-15222, CVE-2020-5300): an assertion is good for

@@ -79,7 +79,7 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		p.why = assertionReplayed
 	}
 	if p.why == nil {
-		c.consumes(replayed{entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(assertionOverlap), Owner: entry.Client.ID}})
+		c.consumes(replayed{issued: a.issued, entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(assertionOverlap), Owner: entry.Client.ID}})
 	}
 	return p, nil
 }

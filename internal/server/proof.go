@@ -82,7 +82,7 @@ func (s *Server) proveKey(c *call) error {
 		return errNonce
 	}
 	c.binding = binding{registry.BindingDPoP, proof.Thumbprint}
-	c.consumes(replayed{proof: true, entry: dpop.Entry{Key: proof.ReplayKey, Expires: proof.Expires, Owner: c.record.Client}})
+	c.consumes(replayed{proof: true, issued: proof.IssuedAt, entry: dpop.Entry{Key: proof.ReplayKey, Expires: proof.Expires, Owner: c.record.Client}})
 	return nil
 }
 

@@ -36,9 +36,13 @@ type Config struct {
 	Nonces *dpop.Nonces
 	// Replay remembers the assertions and proofs that were presented to this node;
 	// default: a memory of its own. Shared is the memory of several nodes, which
-	// is asked first; nil: there is none. Its errors are those of dpop.Replay.
+	// is asked first; nil: there is none.
 	Replay dpop.Replay
-	Shared dpop.Replay
+	Shared SharedReplay
+	// IssuedSince: Replay does not know all that was presented before then, so
+	// what may have been issued earlier is refused unless Shared knows of it.
+	// Zero: it does.
+	IssuedSince time.Time
 
 	// Certificates says how the certificate of a client can reach the issuer of
 	// that URL: ok, that it can, and the URL that stands for the issuer's where
