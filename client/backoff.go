@@ -7,8 +7,8 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// How often and how long a caller's search goes on: four attempts, about four
-// seconds apart in all, which is a server's restart.
+// How often and how long a caller's search goes on: four attempts, with pauses of
+// two to four seconds in all, which is a server's restart.
 const (
 	maxAttempts = 4
 	firstPause  = 500 * time.Millisecond

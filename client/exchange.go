@@ -62,7 +62,7 @@ func (c *Client) certificate(endpoint *url.URL) (*shown, *symbolon.Error) {
 		return nil, nil
 	}
 	if endpoint.Scheme != "https" {
-		return nil, fault(http.StatusOK, "the token endpoint is plain http, over which no certificate can be presented; give the server TLS")
+		return nil, symbolon.NewError(symbolon.InvalidClient, "the token endpoint is plain http, over which no certificate can be presented; give the server TLS")
 	}
 	with, err := bound.fresh()
 	if err != nil {

@@ -56,8 +56,8 @@ func newKeygenCmd(a *app) *cobra.Command {
 by you alone), and NAME.pub, the public key (PEM); it prints the public key as a
 JWK. The private key stays where it is; the public one is what others are given.
 With --cert it also writes NAME.crt, a certificate that the key signs itself
-(self_signed_tls_client_auth, RFC 8705 §2.2); with --csr NAME.csr, a request for an
-authority. Files that exist are never written over.`,
+(self_signed_tls_client_auth, RFC 8705 §2.2); with --csr it writes NAME.csr, a
+request for an authority. Files that exist are never written over.`,
 		Example: "  symbolon keygen billing\n  symbolon keygen ./keys/billing --alg PS256 --json\n  symbolon keygen billing-tls --cert --valid 90d\n  symbolon keygen billing-tls --csr --name billing --san-dns billing.example.com",
 		Args:    exactArgs("NAME"),
 	}
