@@ -65,7 +65,7 @@ var (
 var (
 	errKeySetPending = errors.New("the jwks_uri has not answered yet")
 	errUnnamed       = fmt.Errorf("the client's key set has more than %d keys that it may be: let the client name one by kid", maxUnnamed)
-	errKeysCrowded   = errors.New("too many other jwks_uris were asked for within the last seconds")
+	errKeysCrowded   = errors.New("too many other jwks_uris were asked for within the last seconds; the next request may find room")
 	errKeysClosed    = errors.New("the node is stopping")
 )
 

@@ -42,15 +42,15 @@ func keyClient(allow []netip.Prefix, roots *x509.CertPool) *http.Client {
 
 var (
 	errKeyURI      = errors.New("the jwks_uri is no https URL with a host and without a user: correct it")
-	errKeyTooLong  = fmt.Errorf("the jwks_uri answered with more than %d KiB", maxKeySetBody>>10)
-	errKeyTimeout  = errors.New("the jwks_uri did not answer in time")
+	errKeyTooLong  = fmt.Errorf("the jwks_uri answered with more than %d KiB: publish only the keys that are in use", maxKeySetBody>>10)
+	errKeyTimeout  = errors.New("the jwks_uri did not answer in time: look at the host, and at the way to it from this node")
 	errKeyHostGone = errors.New("the host of the jwks_uri has no address: correct the name, or look at the DNS of this node")
-	errKeyCA       = errors.New("the host of the jwks_uri has a certificate of an authority that this node does not trust")
-	errKeyName     = errors.New("the host of the jwks_uri has a certificate for other names")
-	errKeyExpired  = errors.New("the host of the jwks_uri has a certificate that has expired or is not valid yet")
-	errKeyCert     = errors.New("the host of the jwks_uri has a certificate that is not good for a server")
-	errKeyNoTLS    = errors.New("the host of the jwks_uri does not speak TLS 1.2 or later on that port")
-	errKeyBroken   = fmt.Errorf("the jwks_uri gave no HTTP answer with a header of at most %d KiB, or broke it off", maxKeySetHeader>>10)
+	errKeyCA       = errors.New("the host of the jwks_uri has a certificate of an authority that this node does not trust: add it to the roots of this machine, or change the certificate")
+	errKeyName     = errors.New("the host of the jwks_uri has a certificate for other names: get one for the name in the jwks_uri")
+	errKeyExpired  = errors.New("the host of the jwks_uri has a certificate that has expired or is not valid yet: renew it, or compare the clocks")
+	errKeyCert     = errors.New("the host of the jwks_uri has a certificate that is not good for a server: get one for TLS servers, with the whole chain")
+	errKeyNoTLS    = errors.New("the host of the jwks_uri does not speak TLS 1.2 or later on that port: correct the port, or let the host speak it")
+	errKeyBroken   = fmt.Errorf("the jwks_uri gave no HTTP answer with a header of at most %d KiB, or broke it off: look at the log of the host", maxKeySetHeader>>10)
 )
 
 // readKeySet reads what is at a jwks_uri: https, any port, status 200, whatever
@@ -75,7 +75,7 @@ func readKeySet(ctx context.Context, hc *http.Client, uri string) ([]byte, error
 	case resp.StatusCode >= 300 && resp.StatusCode <= 399:
 		return nil, fmt.Errorf("the jwks_uri answered %d: redirects are not followed; register the address that it leads to", resp.StatusCode)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("the jwks_uri answered %d where a key set was expected", resp.StatusCode)
+		return nil, fmt.Errorf("the jwks_uri answered %d where a key set was expected: publish it there with status 200", resp.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySetBody+1)) // CVE-2026-26998
 	if err == nil {
@@ -122,7 +122,7 @@ func keyFault(err error) error {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &op) && tlsFault[op.Op]:
 		return errKeyNoTLS
 	case errors.As(err, &errno):
-		return fmt.Errorf("the host of the jwks_uri cannot be reached: %w", errno)
+		return fmt.Errorf("the host of the jwks_uri cannot be reached: %w; look at the host, and at the way to it from this node", errno)
 	}
 	return errKeyBroken
 }

@@ -27,10 +27,10 @@ type clientKeys struct {
 func parseClientKeys(text []byte) (*clientKeys, []jose.SkippedKey, error) {
 	parsed, err := jose.ParseKeySet(text)
 	if err != nil {
-		return nil, nil, fmt.Errorf("what the jwks_uri answered is no key set: %w", err)
+		return nil, nil, fmt.Errorf("what the jwks_uri answered is no key set: %w; publish {\"keys\": […]} of RFC 7517 §5", err)
 	}
 	if n := len(parsed.Keys) + len(parsed.Skipped); n > maxKeysOfSet {
-		return nil, nil, fmt.Errorf("the key set holds %d keys: at most %d are read", n, maxKeysOfSet)
+		return nil, nil, fmt.Errorf("the key set holds %d keys: at most %d are read; publish only those that are in use", n, maxKeysOfSet)
 	}
 	set := &clientKeys{keys: parsed.Keys, octets: 256}
 	for _, k := range parsed.Keys {
