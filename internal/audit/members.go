@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	timeText   = len("2026-01-02T15:04:05.000000Z")
-	hourText   = len("2026-01-02T15")
-	minuteText = len("2026-01-02T15:04")
+	timeText = len("2026-01-02T15:04:05.000000Z")
+	hourText = len("2026-01-02T15")
 )
 
 // members are those members of a record that the folds add up, as they stand in the

@@ -33,18 +33,6 @@ func live(expires, now time.Time) bool { return expires.IsZero() || now.Before(e
 // Live reports whether the secret may still be used at the time.
 func (s *Secret) Live(now time.Time) bool { return live(s.Expires, now) }
 
-// LiveSecrets are the secrets that may be used at the time, in the order of
-// the document.
-func (c *Client) LiveSecrets(now time.Time) []Secret {
-	list := make([]Secret, 0, len(c.Secrets))
-	for i := range c.Secrets {
-		if c.Secrets[i].Live(now) {
-			list = append(list, c.Secrets[i])
-		}
-	}
-	return list
-}
-
 // LiveKeys are the inline keys that may be used at the time, in the order of the
 // document.
 func (c *Client) LiveKeys(now time.Time) []*ClientKey {
@@ -99,10 +87,10 @@ func (k *ClientKey) answersTo(kid string) bool {
 // thumbprintLength is that of a SHA-256 in base64url.
 const thumbprintLength = 43
 
-// LiveCertificates are the credentials for tls_client_auth or
+// liveCertificates are the credentials for tls_client_auth or
 // self_signed_tls_client_auth that may be used at the time, in the order of the
 // document.
-func (c *Client) LiveCertificates(method string, now time.Time) []*Certificate {
+func (c *Client) liveCertificates(method string, now time.Time) []*Certificate {
 	var list []*Certificate
 	for i := range c.Certificates {
 		if cert := &c.Certificates[i]; cert.Live(now) && cert.Method() == method {
@@ -117,8 +105,8 @@ func (c *Client) LiveCertificates(method string, now time.Time) []*Certificate {
 // time, and for tls_client_auth whether its chain leads to a trusted root, is
 // not looked at here.
 func (c *Client) CertificateFor(method string, leaf *x509.Certificate, now time.Time) *Certificate {
-	for _, cert := range c.LiveCertificates(method, now) {
-		if cert.Fits(leaf) {
+	for _, cert := range c.liveCertificates(method, now) {
+		if cert.fits(leaf) {
 			return cert
 		}
 	}

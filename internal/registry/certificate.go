@@ -10,11 +10,11 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// Fits reports whether the leaf of a TLS connection is what the credential
+// fits reports whether the leaf of a TLS connection is what the credential
 // asks for: the very certificate of PEM (RFC 8705 §2.2), or the one subject form
 // (RFC 8705 §2.1.2), which any entry of its kind in the certificate may have.
 // The chain and the times of the leaf are not looked at.
-func (c *Certificate) Fits(leaf *x509.Certificate) bool {
+func (c *Certificate) fits(leaf *x509.Certificate) bool {
 	if leaf == nil {
 		return false
 	}
@@ -23,7 +23,7 @@ func (c *Certificate) Fits(leaf *x509.Certificate) bool {
 		own := c.X509()
 		return own != nil && bytes.Equal(own.Raw, leaf.Raw)
 	case c.SubjectDN != "":
-		return c.name().EqualDER(leaf.RawSubject)
+		return c.name().equalDER(leaf.RawSubject)
 	case c.SANDNS != "":
 		return hasName(leaf, sanDNS, func(b []byte) bool { return strings.EqualFold(string(b), c.SANDNS) && isASCII(b) })
 	case c.SANURI != "":

@@ -81,10 +81,10 @@ func TestSubjectForms(t *testing.T) {
 		{"a broken address", Certificate{SANIP: "x"}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.c.Fits(leaf); got != tt.fits {
+			if got := tt.c.fits(leaf); got != tt.fits {
 				t.Errorf("%v", got)
 			}
-			if tt.fits && (tt.c.Fits(other) || tt.c.Fits(nil)) {
+			if tt.fits && (tt.c.fits(other) || tt.c.fits(nil)) {
 				t.Error("another certificate fits, or none")
 			}
 			if tt.fits && tt.c.Digest() == "" {
@@ -94,11 +94,11 @@ func TestSubjectForms(t *testing.T) {
 	}
 	// Names belong where they stand: what the subject says is no SAN (RFC 6125 §6.4.4 is for servers).
 	for _, c := range []Certificate{{SANDNS: "billing.example.com"}, {SANEmail: "Billing@example.com"}} {
-		if c.Fits(bare) {
+		if c.fits(bare) {
 			t.Errorf("%+v fits a certificate without such a name", c)
 		}
 	}
-	if c := (Certificate{SubjectDN: "1.2.840.113549.1.9.1=billing@example.com,CN=billing.example.com"}); !c.Fits(bare) {
+	if c := (Certificate{SubjectDN: "1.2.840.113549.1.9.1=billing@example.com,CN=billing.example.com"}); !c.fits(bare) {
 		t.Error("the subject with an address")
 	}
 }
@@ -122,7 +122,7 @@ func TestCertificateFor(t *testing.T) {
 			t.Errorf("%s: %q, want %q", method, got, want)
 		}
 	}
-	if n := len(c.LiveCertificates(symbolon.AuthTLSClient, now.Add(-1))); n != 4 {
+	if n := len(c.liveCertificates(symbolon.AuthTLSClient, now.Add(-1))); n != 4 {
 		t.Errorf("%d live names", n)
 	}
 }

@@ -35,23 +35,11 @@ func Decode(kind string, doc []byte) (any, error) {
 	return nil, fmt.Errorf("%w: kind %q is unknown", ErrNewer, kind)
 }
 
-// DecodeIssuer reads the document of an issuer.
-func DecodeIssuer(doc []byte) (*Issuer, error) { return decodeAs[Issuer](KindIssuer, doc) }
-
-// DecodeAPI reads the document of an API.
-func DecodeAPI(doc []byte) (*API, error) { return decodeAs[API](KindAPI, doc) }
-
 // DecodeClient reads the document of a client.
 func DecodeClient(doc []byte) (*Client, error) { return decodeAs[Client](KindClient, doc) }
 
 // DecodeKey reads the document of a key.
 func DecodeKey(doc []byte) (*Key, error) { return decodeAs[Key](KindKey, doc) }
-
-// DecodeOperator reads the document of an operator.
-func DecodeOperator(doc []byte) (*Operator, error) { return decodeAs[Operator](KindOperator, doc) }
-
-// DecodeDenial reads the document of a denial.
-func DecodeDenial(doc []byte) (*Denial, error) { return decodeAs[Denial](KindDenial, doc) }
 
 // decode is decodeAs with a result that is nil, not a nil pointer, on error.
 func decode[T any](kind string, doc []byte) (any, error) {

@@ -48,7 +48,7 @@ func TestDecodeEveryKind(t *testing.T) {
 }
 
 func TestShortForms(t *testing.T) {
-	a, err := DecodeAPI([]byte(`{"scopes":{"a":"Read","b":{"description":"Write","default":true}}}`))
+	a, err := decodeAs[API](KindAPI, []byte(`{"scopes":{"a":"Read","b":{"description":"Write","default":true}}}`))
 	if want := map[string]Scope{"a": {Description: "Read"}, "b": {Description: "Write", Default: true}}; err != nil || !reflect.DeepEqual(a.Scopes, want) {
 		t.Errorf("%v, %v", a, err)
 	}
@@ -99,7 +99,7 @@ func TestNewerDocuments(t *testing.T) {
 		t.Errorf("a newer document was overwritten: %v", err)
 	}
 	// A newer document that this version may use keeps its version.
-	o, err := DecodeOperator([]byte(`{"v":9,"min":1,"id":"a","role":"admin","future":1}`))
+	o, err := decodeAs[Operator](KindOperator, []byte(`{"v":9,"min":1,"id":"a","role":"admin","future":1}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ type ava struct {
 
 // Bounds of a DN.
 const (
-	MaxDN   = 1024 // octets of its text
+	maxDN   = 1024 // octets of its text
 	maxRDNs = 64
 )
 
@@ -212,8 +212,8 @@ func (d DN) Equal(o DN) bool {
 	return true
 }
 
-// EqualDER is Equal with the DER of a name. What cannot be read equals nothing.
-func (d DN) EqualDER(der []byte) bool {
+// equalDER is Equal with the DER of a name. What cannot be read equals nothing.
+func (d DN) equalDER(der []byte) bool {
 	o, err := ReadDN(der)
 	return err == nil && d.Equal(o)
 }

@@ -97,7 +97,7 @@ func TestDNMatches(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := d.EqualDER(tt.der); got != tt.same {
+			if got := d.equalDER(tt.der); got != tt.same {
 				t.Errorf("%s and %x: %v", tt.text, tt.der, got)
 			}
 			again, err := ParseDN(d.String())
@@ -146,7 +146,7 @@ func TestParseDNRefuses(t *testing.T) {
 		"hexadecimal of no DER":            "CN=#0c05",
 		"hexadecimal of two values":        "CN=#0c01610c0161",
 		"hexadecimal with a control":       "CN=#0c0100",
-		"too long":                         "CN=" + strings.Repeat("a", MaxDN),
+		"too long":                         "CN=" + strings.Repeat("a", maxDN),
 		"too many parts":                   strings.Repeat("CN=a,", 64) + "CN=a",
 	} {
 		if d, err := ParseDN(text); err == nil {
@@ -191,7 +191,7 @@ func FuzzDN(f *testing.F) {
 			return
 		}
 		again, err := ParseDN(d.String())
-		if len(d.String()) > MaxDN {
+		if len(d.String()) > maxDN {
 			return // escapes made it longer than what is taken
 		}
 		if err != nil || !again.Equal(d) || !d.Equal(again) || again.canonical() != d.canonical() {

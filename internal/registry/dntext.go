@@ -51,7 +51,7 @@ func ParseDN(text string) (DN, error) {
 	switch {
 	case strings.Trim(text, " ") == "":
 		return DN{}, errNoDN
-	case len(text) > MaxDN:
+	case len(text) > maxDN:
 		return DN{}, errLongDN
 	}
 	p := dnParser{rest: text}

@@ -360,20 +360,11 @@ func TestReset(t *testing.T) {
 	if !applied.IsZero() || !settled.IsZero() || len(list) != 0 || err != nil || len(dump(t, l.e)) != 0 {
 		t.Errorf("after Reset: applied %v, settled %v, %v, %v", applied, settled, list, err)
 	}
-	if err := RemoveLocal(path); !errors.Is(err, ErrLocked) {
-		t.Errorf("RemoveLocal of an open replica: %v", err)
-	}
 	follow(t, s, l, 0)
 	if list, _, err = l.Reader().List(t.Context(), Query{Kind: "client", Search: "Nightly"}); len(list) != 1 || err != nil {
 		t.Errorf("filled again: %v, %v", list, err)
 	}
 	l.Close()
-	if err := RemoveLocal(path); err != nil {
-		t.Error(err)
-	}
-	if l = openLocal(t, path); len(dump(t, l.e)) != 0 {
-		t.Error("RemoveLocal left something")
-	}
 }
 
 // model is what the property test knows: the state at each commit.

@@ -29,8 +29,8 @@ const nowhere = `UPDATE head SET seq = 0, epoch = 0 WHERE one = 1`
 const metaApplied = "replica.applied"
 
 // OpenLocal opens or makes the replica file. Errors are those of Open; a
-// replica is a copy, so a caller that reaches the store may remove a damaged
-// one (RemoveLocal) and start from zero.
+// replica is a copy, so who reaches the store may remove the file of a damaged
+// one and start from zero.
 func OpenLocal(ctx context.Context, path string, cfg LocalConfig) (*Local, error) {
 	if cfg.PoolSize < 0 {
 		return nil, errors.New("store: PoolSize is negative")
@@ -44,19 +44,6 @@ func OpenLocal(ctx context.Context, path string, cfg LocalConfig) (*Local, error
 		return nil, errors.Join(err, e.close())
 	}
 	return &Local{e: e, reader: r}, nil
-}
-
-// RemoveLocal removes a replica file that no process has open.
-func RemoveLocal(path string) error {
-	path, err := resolve(path)
-	if err != nil {
-		return err
-	}
-	lock, err := lockFile(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(removeFile(path), lock.release())
 }
 
 // Reader reads the replica. Its Position moves with settled changes only.
