@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/symbolon/symbolon/internal/jose"
 )
@@ -19,9 +18,11 @@ func TestPrivateKeysInProofs(t *testing.T) {
 			p.header["alg"] = alg
 		}
 		p.header["jwk"] = json.RawMessage(strings.Replace(string(publicKey(t, name, "", "").JSON()), "{", `{"d":"AQAB",`, 1))
-		if got := refusedProof(t, f.proven(grant, p.text(t))); !strings.Contains(got, "private key") {
-			t.Errorf("%s: %s", name, got)
-		}
+		t.Run(name, func(t *testing.T) {
+			if got := refusedProof(t, f.proven(grant, p.text(t))); !strings.Contains(got, "private key") {
+				t.Error(got)
+			}
+		})
 	}
 }
 
@@ -34,7 +35,7 @@ func TestOverflowingTimesInProofs(t *testing.T) {
 		p := f.proofOf("P-256 proof")
 		p.claims["iat"] = 7777
 		p.payload = strings.Replace(compactJSON(t, p.claims), "7777", number, 1)
-		refusedProof(t, f.proven(grant, p.text(t)))
+		t.Run(number, func(t *testing.T) { refusedProof(t, f.proven(grant, p.text(t))) })
 	}
 	f.token(f.proven(grant, f.proofOf("P-256 proof").text(t)))
 }
@@ -52,10 +53,6 @@ func TestHostileProofs(t *testing.T) {
 		"nested": deep.text(t), "10,000 nested": deeper.text(t), "a member twice": twice.text(t),
 		"1 MB": strings.Repeat("A", 1<<20), "1 MB of dots": strings.Repeat(".", 1<<20), "a header of 1 MB": jose.EncodeSegment([]byte(`{"x":"`+strings.Repeat("x", 1<<20)+`"}`)) + ".e30.AA",
 	} {
-		began := time.Now()
-		refusedProof(t, f.proven(grant, text))
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("%s: %v", name, took)
-		}
+		t.Run(name, func(t *testing.T) { refusedProof(t, f.proven(grant, text)) })
 	}
 }
