@@ -139,7 +139,7 @@ func (c *cache) get(ctx context.Context) (*Token, *symbolon.Error) {
 // due reports whether a new token should be asked for: the one that is held is
 // old, or bound to a certificate that has a successor.
 func (c *cache) due(h *held, now time.Time) bool {
-	return !now.Before(h.refresh) || c.bound != nil && h.token.shown != c.bound.current()
+	return !now.Before(h.refresh) || c.bound != nil && h.token.shown != c.bound.current(now)
 }
 
 // refresh begins a search that nobody waits for, when none is under way and

@@ -77,12 +77,12 @@ func (c *ClientCertificate) fresh() (*shown, error) {
 	return c.source.fresh()
 }
 
-// current gives it as its files had it a second ago, or nil.
-func (c *ClientCertificate) current() *shown {
+// current gives it as its files had it a second before now, or nil.
+func (c *ClientCertificate) current(now time.Time) *shown {
 	if c == nil || c.source == nil {
 		return nil
 	}
-	return c.source.current()
+	return c.source.current(now)
 }
 
 // String tells the kind, and the files.
@@ -164,8 +164,8 @@ type certificateSource struct {
 
 	mu      sync.Mutex
 	version string
-	failed  error // what the last look at changed files met
-	looked  atomic.Int64
+	failed  error        // what the last look at changed files met
+	looked  atomic.Int64 // when current did
 	last    atomic.Pointer[shown]
 }
 
@@ -178,15 +178,16 @@ func (s *certificateSource) fresh() (*shown, error) {
 	return s.look()
 }
 
-func (s *certificateSource) current() *shown {
+func (s *certificateSource) current(now time.Time) *shown {
 	last := s.last.Load()
-	if last != nil && (s.changes == nil || time.Now().UnixNano()-s.looked.Load() < int64(lookPause)) {
+	if last != nil && (s.changes == nil || now.Sub(time.Unix(0, s.looked.Load())).Abs() < lookPause) {
 		return last
 	}
 	if !s.mu.TryLock() {
 		return last // another goroutine looks
 	}
 	defer s.mu.Unlock()
+	s.looked.Store(now.UnixNano())
 	last, _ = s.look()
 	return last
 }
@@ -197,7 +198,6 @@ func (s *certificateSource) look() (*shown, error) {
 	last, version := s.last.Load(), ""
 	if s.changes != nil {
 		version = s.changes()
-		s.looked.Store(time.Now().UnixNano())
 	}
 	if last != nil && version == s.version {
 		s.failed = nil
