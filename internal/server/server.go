@@ -1,11 +1,12 @@
 // Package server holds the OAuth endpoints of an issuer: one file per endpoint
 // or grant. token.go reads as the checklist of a token request; its steps are
-// readRequest (request.go), authenticate (clientauth.go), decide
-// (clientcredentials.go), issue (issue.go) and the record (record.go), and what
-// they find out stands in the call (call.go).
+// readRequest (request.go), authenticate (clientauth.go), prove (proof.go), decide
+// (clientcredentials.go), consume (consume.go), issue (issue.go) and the record
+// (record.go), and what they find out stands in the call (call.go).
 //
-// It decides on the node's own replica, asks nobody else and writes nothing but
-// the spool.
+// It decides on the node's own replica and writes nothing but the spool. It asks
+// others for two things alone: the keys at a client's jwks_uri, and the memory of
+// several nodes, whether an assertion or a proof was presented before.
 package server
 
 import (
