@@ -36,9 +36,6 @@ func NewProver(key crypto.Signer) (*Prover, error) {
 // Thumbprint is the key's as it stands in cnf.jkt (RFC 9449 §6.1): 43 characters.
 func (p *Prover) Thumbprint() string { return p.thumbprint }
 
-// Algorithm is what the proofs are signed with.
-func (p *Prover) Algorithm() jose.Algorithm { return p.signer.Key().Algorithm }
-
 // ProofRequest says what a proof is for.
 type ProofRequest struct {
 	Method      string    // of the HTTP request, as sent: "POST"
@@ -143,7 +140,7 @@ func (p *Prover) String() string {
 	if p == nil || p.signer == nil {
 		return "dpop.Prover(nil)"
 	}
-	return "dpop.Prover(" + string(p.Algorithm()) + " " + p.thumbprint + ")"
+	return "dpop.Prover(" + string(p.signer.Key().Algorithm) + " " + p.thumbprint + ")"
 }
 
 // Format is String under every verb: none may print the private key.
