@@ -38,8 +38,8 @@ type Proof struct {
 	ID         string // jti
 	Nonce      string // "" when absent
 	HTU        string // normalised, see [NormalizeURL]
-	Key        *jose.Key
-	Algorithm  jose.Algorithm
+	key        *jose.Key
+	algorithm  jose.Algorithm
 	IssuedAt   time.Time
 
 	ReplayKey [32]byte  // what [Replay] knows it by: the same for every spelling of its htu
@@ -153,11 +153,11 @@ func (c *checker) algorithm() *symbolon.Error {
 	if allowed == nil {
 		allowed = defaultAlgorithms
 	}
-	c.proof.Algorithm = c.token.Header.Algorithm
-	if !slices.Contains(allowed, c.proof.Algorithm) {
-		return c.fail("proof algorithm", "an algorithm of the list", string(c.proof.Algorithm), errAlgorithm)
+	c.proof.algorithm = c.token.Header.Algorithm
+	if !slices.Contains(allowed, c.proof.algorithm) {
+		return c.fail("proof algorithm", "an algorithm of the list", string(c.proof.algorithm), errAlgorithm)
 	}
-	c.ok("proof algorithm", "an algorithm of the list", string(c.proof.Algorithm))
+	c.ok("proof algorithm", "an algorithm of the list", string(c.proof.algorithm))
 	return nil
 }
 
@@ -172,7 +172,7 @@ func (c *checker) key() *symbolon.Error {
 		}
 		known = knownKey{key, key.Thumbprint()}
 	}
-	c.proof.Key, c.proof.Thumbprint, c.remembered = known.key, known.thumbprint, ok
+	c.proof.key, c.proof.Thumbprint, c.remembered = known.key, known.thumbprint, ok
 	c.ok("proof key", want, c.proof.Thumbprint)
 	return nil
 }
@@ -180,7 +180,7 @@ func (c *checker) key() *symbolon.Error {
 // signature: RFC 9449 §4.3 step 6.
 func (c *checker) signature() *symbolon.Error {
 	const want = "a signature of the key in jwk"
-	if err := c.token.Verify(c.proof.Key); err != nil {
+	if err := c.token.Verify(c.proof.key); err != nil {
 		refused := errSignature
 		if errors.Is(err, jose.ErrAlgorithm) {
 			refused = errAlgorithm
@@ -188,7 +188,7 @@ func (c *checker) signature() *symbolon.Error {
 		return c.fail("proof signature", want, err.Error(), refused.WithCause(err))
 	}
 	if !c.remembered {
-		c.Keys.add(c.token.KeyText(), knownKey{c.proof.Key, c.proof.Thumbprint})
+		c.Keys.add(c.token.KeyText(), knownKey{c.proof.key, c.proof.Thumbprint})
 	}
 	c.ok("proof signature", want, "")
 	return nil
