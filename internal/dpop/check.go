@@ -39,7 +39,7 @@ type Proof struct {
 	Nonce      string // "" when absent
 	HTU        string // normalised, see [NormalizeURL]
 	key        *jose.Key
-	algorithm  jose.Algorithm
+	Algorithm  jose.Algorithm
 	IssuedAt   time.Time
 
 	ReplayKey [32]byte  // what [Replay] knows it by: the same for every spelling of its htu
@@ -153,11 +153,11 @@ func (c *checker) algorithm() *symbolon.Error {
 	if allowed == nil {
 		allowed = defaultAlgorithms
 	}
-	c.proof.algorithm = c.token.Header.Algorithm
-	if !slices.Contains(allowed, c.proof.algorithm) {
-		return c.fail("proof algorithm", "an algorithm of the list", string(c.proof.algorithm), errAlgorithm)
+	c.proof.Algorithm = c.token.Header.Algorithm
+	if !slices.Contains(allowed, c.proof.Algorithm) {
+		return c.fail("proof algorithm", "an algorithm of the list", string(c.proof.Algorithm), errAlgorithm)
 	}
-	c.ok("proof algorithm", "an algorithm of the list", string(c.proof.algorithm))
+	c.ok("proof algorithm", "an algorithm of the list", string(c.proof.Algorithm))
 	return nil
 }
 

@@ -91,7 +91,7 @@ func TestCheckEveryAlgorithm(t *testing.T) {
 			continue
 		}
 		prover := must(NewProver(key))
-		if p.algorithm != alg || prover.signer.Key().Algorithm != alg || p.Thumbprint != prover.Thumbprint() || p.Nonce != "n-1" {
+		if p.Algorithm != alg || prover.signer.Key().Algorithm != alg || p.Thumbprint != prover.Thumbprint() || p.Nonce != "n-1" {
 			t.Errorf("%s: %+v", alg, p)
 		}
 	}

@@ -34,7 +34,7 @@ func TestRFC9449Examples(t *testing.T) {
 			continue
 		}
 		if p.Thumbprint != rfc9449Thumbprint || p.ID != c.id || p.Nonce != "" || p.HTU != c.url ||
-			p.algorithm != jose.ES256 || p.IssuedAt.Unix() != c.at || p.key.Thumbprint() != rfc9449Thumbprint {
+			p.Algorithm != jose.ES256 || p.IssuedAt.Unix() != c.at || p.key.Thumbprint() != rfc9449Thumbprint {
 			t.Errorf("%s: %+v", c.section, p)
 		}
 	}
