@@ -1,6 +1,9 @@
 package replica
 
 import (
+	"slices"
+	"sync/atomic"
+
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
 )
@@ -8,8 +11,9 @@ import (
 // Entry is a client as a request needs it. It is shared and never changed.
 type Entry struct {
 	// Client is nil for an id that no client has, or whose client this version
-	// cannot use: a decoy, which is refused by the same steps. Spent is left
-	// out, and the Hash of each secret whose digest is in Digests.
+	// cannot use: a decoy, which is refused by the same steps. The Hash of each
+	// secret whose digest is in Digests is left out, and of Spent all but the
+	// revoked keys of a client with a jwks_uri, which may be published still.
 	Client *registry.Client
 	// Digests are the SHA-256 digests of Client.Secrets, one for each; all zero
 	// (the digest of no known value) for a secret that is kept in another form.
@@ -21,6 +25,8 @@ type Entry struct {
 	Unusable error
 
 	size int64 // estimated memory, in bytes
+
+	confirmed atomic.Int64 // gen of the newest snapshot at which the row was seen to be this one
 }
 
 const (
@@ -44,7 +50,10 @@ func newEntry(o store.Object) *Entry {
 		return e
 	}
 	e := &Entry{Client: c, Seq: o.Seq, size: clientSize + docFactor*int64(len(o.Doc))}
-	c.Spent = nil
+	if c.JWKSURI == "" {
+		c.Spent = nil
+	}
+	c.Spent = slices.DeleteFunc(c.Spent, func(s registry.Spent) bool { return s.Digest == "" })
 	e.Digests = make([][32]byte, len(c.Secrets))
 	for i := range c.Secrets {
 		if digest, ok := registry.ParseSHA256(c.Secrets[i].Hash); ok {

@@ -201,8 +201,11 @@ func (r *Replica) Confirm(ctx context.Context, id string, e *Entry) (*Entry, *re
 	if len(id) > maxClientID {
 		return e, snapshot, nil
 	}
-	r.checks.Add(1)
 	rebuilds := r.rebuilds.Load()
+	if rebuilds%2 == 0 && e.confirmed.Load() == snapshot.Gen() {
+		return e, snapshot, nil // no commit since the row was looked at
+	}
+	r.checks.Add(1)
 	seq, err := r.rows.Seq(context.WithoutCancel(ctx), registry.KindClient, id)
 	switch {
 	case r.filling(rebuilds):
@@ -210,6 +213,7 @@ func (r *Replica) Confirm(ctx context.Context, id string, e *Entry) (*Entry, *re
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return nil, nil, fmt.Errorf("replica: check client: %w", err)
 	case seq == e.Seq: // 0 where there is none
+		e.confirmed.Store(snapshot.Gen())
 		return e, snapshot, nil
 	}
 	e, err = r.cache.fetchAnew(ctx, id, func(ctx context.Context) (*Entry, error) { return r.load(ctx, id) })

@@ -15,7 +15,6 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/dpop"
-	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -298,17 +297,5 @@ func TestAnExceptionIsRecorded(t *testing.T) {
 		if named != used {
 			t.Errorf("aud %s: recorded %v", audience, named)
 		}
-	}
-}
-
-// TestARevokedKeyThatIsStillPublished is in no set any more.
-func TestARevokedKeyThatIsStillPublished(t *testing.T) {
-	key := publicKey(t, "P-256", jose.ES256, "k1")
-	c := &registry.Client{Spent: []registry.Spent{{ID: "k1", Digest: "jwk:" + key.Thumbprint(), Revoked: start}}}
-	if !c.RevokedKey(key) {
-		t.Error("a revoked key may sign")
-	}
-	if other := publicKey(t, "P-256 second", jose.ES256, "k1"); c.RevokedKey(other) {
-		t.Error("another key of the same kid is revoked with it")
 	}
 }

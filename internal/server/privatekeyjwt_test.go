@@ -347,6 +347,12 @@ func TestKeysFromAJWKSURI(t *testing.T) {
 		refusedClient.check(t, ask("P-256 attacker", fmt.Sprintf("random-%d", i)))
 	}
 	h.asked(t, 1)
+	// A key that was revoked is none of the client's, though it is published still.
+	f.apply(with(published, func(c *registry.Client) {
+		c.Spent = []registry.Spent{{ID: "k1", Digest: "jwk:" + publicKey(t, "P-256 one", "", "").Thumbprint(), Revoked: start}}
+	}))
+	refusedClient.check(t, ask("P-256 one", "e1"))
+	f.token(ask("P-256 second", "e2"))
 	// Nobody is asked for the keys of a client that could not use them.
 	f.apply(with(published, func(c *registry.Client) { c.State = registry.StateDisabled }))
 	w.advance(time.Minute)

@@ -66,13 +66,19 @@ func (s *Server) proveKey(c *call) error {
 		urls = append(urls, normal)
 	}
 	s.counted("proof")
-	proof, err := dpop.Check(c.request.Proofs, dpop.Expectation{
-		Method: "POST", URLs: urls, Now: c.now, Keys: &s.proofKeys, Trace: &c.trace,
+	want := dpop.Expectation{
+		Method: "POST", URLs: urls, Now: c.now, Keys: &s.proofKeys,
 		Algorithms: c.Issuer.AssertionAlgorithms(), // those that the metadata lists
-	})
+	}
+	proof, err := dpop.Check(c.request.Proofs, want)
 	if err != nil {
+		// What was wrong with a proof is told step by step; of a good one the ten
+		// steps would only make the record longer.
+		want.Trace = &c.trace
+		_, err = dpop.Check(c.request.Proofs, want)
 		return err
 	}
+	c.trace.OK("proof", "RFC 9449 §4.3", "a good proof for this request", proof.Thumbprint)
 	if s.demandsNonce(c) && !s.cfg.Nonces.Check(c.Issuer.Iss, proof.Nonce, c.now) {
 		got := "an old or foreign one"
 		if proof.Nonce == "" {
