@@ -198,7 +198,7 @@ func (c *Config) validate() error {
 // checkURL holds the default issuer to what every issuer is held to.
 func checkURL(text string) error {
 	if text == "" {
-		return errors.New("missing; it is the https URL under which programs reach this server, as https://auth.example.com")
+		return errors.New("missing; it is the https URL under which programs reach this server, as https://auth.example.com; give it with --url, or as url in the file that --config names")
 	}
 	if message, fix := registry.CheckURL(text); message != "" {
 		return fmt.Errorf("%s; %s", message, fix)
