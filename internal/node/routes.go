@@ -2,8 +2,6 @@ package node
 
 import (
 	"net/http"
-	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -23,7 +21,7 @@ var (
 func (n *Node) dispatch(w http.ResponseWriter, r *http.Request) error {
 	// A proxy that serves the mtls URL for us stands for the listener we do not
 	// have. Who is no proxy gets there by its own port alone.
-	if n.mtls.names(r.Host) && n.proxied(r.RemoteAddr) {
+	if n.mtls.names(r.Host) && n.proxied(r) {
 		return n.walk(n.mtls.forms, w, r)
 	}
 	return n.walk(r.Host, w, r)
@@ -51,7 +49,7 @@ func (n *Node) walk(host string, w http.ResponseWriter, r *http.Request) error {
 	}
 	// RFC 6749 §3.2: TLS, here or at a proxy that we were told of. A listener
 	// that is open to the network for that proxy is open to others too.
-	if r.TLS == nil && !n.nearby(r.RemoteAddr) {
+	if r.TLS == nil && !n.nearby(r) {
 		return errOpen
 	}
 	// The snapshot comes before anything else of the request is looked at: its
@@ -81,19 +79,15 @@ func (n *Node) walk(host string, w http.ResponseWriter, r *http.Request) error {
 
 // nearby reports whether a connection comes from this machine or from a
 // trusted proxy.
-func (n *Node) nearby(remote string) bool {
-	at, err := netip.ParseAddrPort(remote)
-	return err == nil && at.Addr().Unmap().IsLoopback() || n.proxied(remote)
+func (n *Node) nearby(r *http.Request) bool {
+	peer, ok := web.Connected(r)
+	return ok && (peer.IsLoopback() || web.Within(peer, n.proxies))
 }
 
 // proxied reports whether a connection comes from a trusted proxy.
-func (n *Node) proxied(remote string) bool {
-	at, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return false
-	}
-	peer := at.Addr().Unmap().WithZone("")
-	return slices.ContainsFunc(n.proxies, func(p netip.Prefix) bool { return p.Contains(peer) })
+func (n *Node) proxied(r *http.Request) bool {
+	peer, ok := web.Connected(r)
+	return ok && web.Within(peer, n.proxies)
 }
 
 // issuersAt finds the issuers of a Host header. Names have no case, and a

@@ -44,7 +44,7 @@ func (s *wrapped) findCertificate(x *Exchange, r *http.Request) error {
 	if !claimed {
 		return nil
 	}
-	if direct, ok := connected(r); !ok || !s.ProxyCertificates || !within(direct, s.TrustedProxies) {
+	if direct, ok := Connected(r); !ok || !s.ProxyCertificates || !Within(direct, s.TrustedProxies) {
 		x.Claimed = true
 		return nil
 	}

@@ -79,7 +79,7 @@ func (l *limited) Accept() (net.Conn, error) {
 func (c *Connections) admit(conn *net.TCPConn) (peer netip.Prefix, ok bool) {
 	if at, isTCP := conn.RemoteAddr().(*net.TCPAddr); isTCP {
 		addr := at.AddrPort().Addr().Unmap().WithZone("")
-		if !within(addr, c.Exempt) {
+		if !Within(addr, c.Exempt) {
 			peer = host(addr)
 		}
 	}

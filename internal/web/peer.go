@@ -13,7 +13,7 @@ import (
 // IPv4 in IPv6 is given as IPv4, without a zone. A connection that has no IP
 // address (a Unix socket) gives the zero Addr.
 func PeerOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
-	peer, ok := connected(r)
+	peer, ok := Connected(r)
 	if !ok || len(trusted) == 0 {
 		return peer
 	}
@@ -23,7 +23,7 @@ func PeerOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	lines := r.Header["X-Forwarded-For"]
 	for _, line := range slices.Backward(lines) {
 		for line != "" {
-			if !within(peer, trusted) {
+			if !Within(peer, trusted) {
 				return peer
 			}
 			cut := strings.LastIndexByte(line, ',')
@@ -38,9 +38,9 @@ func PeerOf(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return peer
 }
 
-// connected is the address of the other end of the connection; ok is false for
+// Connected is the address of the other end of the connection; ok is false for
 // a Unix socket.
-func connected(r *http.Request) (peer netip.Addr, ok bool) {
+func Connected(r *http.Request) (peer netip.Addr, ok bool) {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}, false
@@ -48,7 +48,8 @@ func connected(r *http.Request) (peer netip.Addr, ok bool) {
 	return at.Addr().Unmap().WithZone(""), true
 }
 
-func within(a netip.Addr, networks []netip.Prefix) bool {
+// Within reports whether one of the networks holds the address.
+func Within(a netip.Addr, networks []netip.Prefix) bool {
 	for _, n := range networks {
 		if n.Contains(a) {
 			return true
