@@ -39,7 +39,7 @@ func (a *Admin) AddKey(ctx context.Context, actor Actor, t Target, n NewKey) (Ke
 func (c *change) addKey(client *registry.Client, n NewKey) (string, error) {
 	jwk, err := registry.PublicJWK([]byte(n.Text))
 	if err != nil {
-		return "", invalid("give the public half of an EC (P-256, P-384, P-521), RSA (2048 bits or more) or Ed25519 key; `symbolon keygen` makes a key pair",
+		return "", invalid(registry.KeyFix,
 			"this is no public key that can be used: %s", strings.TrimPrefix(err.Error(), "jose: "))
 	}
 	k := registry.ClientKey{ID: n.ID, JWK: jwk, Created: c.now, Expires: n.Expires}

@@ -113,7 +113,7 @@ func (p *problems) key(seen *seenCredentials, path string, k *ClientKey) {
 	path = at(path, "jwk")
 	key, err := normalJWK(k.JWK)
 	if err != nil {
-		p.add(path, strings.TrimPrefix(err.Error(), "jose: "), keyFix)
+		p.add(path, strings.TrimPrefix(err.Error(), "jose: "), KeyFix)
 		return
 	}
 	if !sameJSON(key, k.JWK) {
@@ -151,7 +151,8 @@ func sameJSON(x, y json.RawMessage) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(one, other)
 }
 
-const keyFix = "give the public half of an EC (P-256, P-384, P-521), RSA (2048 bits or more) or Ed25519 key; `symbolon keygen` makes a key pair"
+// KeyFix says what to give where a public key cannot be used.
+const KeyFix = "give the public half of an EC (P-256, P-384, P-521), RSA (2048 bits or more) or Ed25519 key; `symbolon keygen` makes a key pair"
 
 // normalJWK is the public JWK as a client's document holds it: what jose.Key
 // knows of it, in a fixed order, without foreign members. Errors are those of

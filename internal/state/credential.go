@@ -110,7 +110,7 @@ func (l *loader) keys(c *client) {
 		public, err := registry.PublicJWK(text)
 		if err != nil {
 			l.fail(k.place.At(member, k.place.Path()+"."+member+": "+strings.TrimPrefix(err.Error(), "jose: "),
-				"give the public half of an EC (P-256, P-384, P-521), RSA (2048 bits or more) or Ed25519 key; `symbolon keygen` makes a key pair"))
+				registry.KeyFix))
 			continue
 		}
 		k.public = public
@@ -147,32 +147,21 @@ func (l *loader) pemFile(client, id string, place *config.Value, path string) ([
 }
 
 func keyMaps(keys []registry.ClientKey, fields admin.Fields) []config.Map {
-	entries := make([]config.Map, len(keys))
-	for i, k := range keys {
-		b := &members{fields: fields, prefix: "keys." + k.ID + "."}
-		b.id(k.ID)
-		b.m = append(b.m, config.Pair{Key: "jwk", Value: k.JWK})
-		b.add("expires", expiryText(k.Expires))
-		entries[i] = b.m
-	}
-	return entries
+	return credentialMaps("keys", keys, fields, func(k *registry.ClientKey) (string, time.Time, config.Map) {
+		return k.ID, k.Expires, config.Map{{Key: "jwk", Value: k.JWK}}
+	})
 }
 
 func certificateMaps(certificates []registry.Certificate, fields admin.Fields) []config.Map {
-	entries := make([]config.Map, len(certificates))
-	for i, c := range certificates {
-		b := &members{fields: fields, prefix: "certificates." + c.ID + "."}
-		b.id(c.ID)
-		for _, form := range []struct{ key, value string }{{"subject_dn", c.SubjectDN}, {"san_dns", c.SANDNS}, {"san_uri", c.SANURI},
-			{"san_ip", c.SANIP}, {"san_email", c.SANEmail}, {"pem", c.PEM}} {
-			if form.value != "" {
-				b.m = append(b.m, config.Pair{Key: form.key, Value: form.value})
+	return credentialMaps("certificates", certificates, fields, func(c *registry.Certificate) (id string, expires time.Time, values config.Map) {
+		for _, form := range []config.Pair{{Key: "subject_dn", Value: c.SubjectDN}, {Key: "san_dns", Value: c.SANDNS}, {Key: "san_uri", Value: c.SANURI},
+			{Key: "san_ip", Value: c.SANIP}, {Key: "san_email", Value: c.SANEmail}, {Key: "pem", Value: c.PEM}} {
+			if form.Value != "" {
+				values = append(values, form)
 			}
 		}
-		b.add("expires", expiryText(c.Expires))
-		entries[i] = b.m
-	}
-	return entries
+		return c.ID, c.Expires, values
+	})
 }
 
 func legacyMap(l *registry.LegacyAssertion) any {

@@ -142,16 +142,25 @@ func sortedMap[V any](values map[string]V, value func(V) any) config.Map {
 	return m
 }
 
-func secretMaps(secrets []registry.Secret, fields admin.Fields) []config.Map {
-	entries := make([]config.Map, len(secrets))
-	for i, s := range secrets {
-		b := &members{fields: fields, prefix: "secrets." + s.ID + "."}
-		b.id(s.ID)
-		b.m = append(b.m, config.Pair{Key: "hash", Value: s.Hash})
-		b.add("expires", expiryText(s.Expires))
+// credentialMaps writes the credentials of one kind: the id, what the kind has
+// besides, and the expiry where it is asked for.
+func credentialMaps[C any](kind string, list []C, fields admin.Fields, of func(*C) (id string, expires time.Time, values config.Map)) []config.Map {
+	entries := make([]config.Map, len(list))
+	for i := range list {
+		id, expires, values := of(&list[i])
+		b := &members{fields: fields, prefix: kind + "." + id + "."}
+		b.id(id)
+		b.m = append(b.m, values...)
+		b.add("expires", expiryText(expires))
 		entries[i] = b.m
 	}
 	return entries
+}
+
+func secretMaps(secrets []registry.Secret, fields admin.Fields) []config.Map {
+	return credentialMaps("secrets", secrets, fields, func(s *registry.Secret) (string, time.Time, config.Map) {
+		return s.ID, s.Expires, config.Map{{Key: "hash", Value: s.Hash}}
+	})
 }
 
 // expiryText is the shortest text that is read back as the time.
