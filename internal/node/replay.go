@@ -10,20 +10,15 @@ import (
 
 	"github.com/symbolon/symbolon/internal/audit"
 	"github.com/symbolon/symbolon/internal/dpop"
-	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/server"
 	"github.com/symbolon/symbolon/internal/store"
 )
-
-// longestReplay is how long an assertion or a proof may live after a token was
-// issued for it, a clock that is ahead included.
-const longestReplay = time.Duration(registry.MaxLegacyLifetime) + 2*dpop.MaxAhead
 
 const (
 	rememberEvery = time.Second // how often it is looked whether the shared memory is back
 	forgetEvery   = time.Minute // what has expired goes from the shared memory
 	// forgetAfter: a node whose clock is behind believes it still.
-	forgetAfter = 2*time.Hour + longestReplay
+	forgetAfter = 2*time.Hour + server.LongestPresentable
 	laterMost   = 100_000 // entries that wait for the shared memory to be back
 	laterBatch  = 500
 )
@@ -51,7 +46,7 @@ func (n *Node) openReplay(ctx context.Context) error {
 		entries = entries[:0]
 	}
 	const batch = 1000
-	err := n.spool.Presented(ctx, now.Add(-longestReplay), now, func(client string, p audit.Presented) {
+	err := n.spool.Presented(ctx, now.Add(-server.LongestPresentable), now, func(client string, p audit.Presented) {
 		if entries = append(entries, dpop.Entry{Key: p.Key, Expires: p.Expires, Owner: client}); len(entries) == batch {
 			load()
 		}

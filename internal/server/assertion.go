@@ -30,8 +30,7 @@ type assertion struct {
 // Bounds of an assertion.
 const (
 	maxAssertionLife = 5 * time.Minute
-	maxAssertionID   = 256          // octets of jti
-	assertionOverlap = dpop.Overlap // that it is remembered longer than accepted
+	maxAssertionID   = 256 // octets of jti
 )
 
 // Private causes of an assertion that is refused.

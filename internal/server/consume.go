@@ -19,15 +19,15 @@ type replayed struct {
 	entry  dpop.Entry
 }
 
-// longestPresentable is how long anything can be presented, by the most generous
+// LongestPresentable is how long anything can be presented, by the most generous
 // exception and clock.
-const longestPresentable = time.Duration(registry.MaxLegacyLifetime) + 2*dpop.MaxAhead
+const LongestPresentable = time.Duration(registry.MaxLegacyLifetime) + 2*dpop.MaxAhead
 
 // earliest is when it can have been presented first. What has no iat was good
 // before if it lives that long.
 func (r *replayed) earliest() time.Time {
 	if r.issued.IsZero() {
-		return r.entry.Expires.Add(-longestPresentable)
+		return r.entry.Expires.Add(-LongestPresentable)
 	}
 	return r.issued
 }
@@ -176,8 +176,7 @@ func (s *Server) notConsumed(c *call, err error) error {
 // assertionReplayed tells which of both it was. Where only other nodes know, it
 // is taken for the proof: programs make both anew.
 func (s *Server) assertionReplayed(c *call) bool {
-	known, ok := s.cfg.Replay.(interface{ Holds(key [32]byte) bool })
 	return slices.ContainsFunc(c.marks, func(m replayed) bool {
-		return !m.proof && (len(c.marks) == 1 || ok && known.Holds(m.entry.Key))
+		return !m.proof && (len(c.marks) == 1 || s.holds(m.entry.Key))
 	})
 }

@@ -178,7 +178,7 @@ func TestIssuedSince(t *testing.T) {
 	f.cfg.IssuedSince = f.now().Truncate(time.Second) // iat is in whole seconds
 	unavailable.check(t, f.assert(assertingForm(undated.text(t), "")))
 	f.token(f.assert(assertingForm(old.text(t), "")))
-	f.cfg.IssuedSince = f.now().Add(-longestPresentable)
+	f.cfg.IssuedSince = f.now().Add(-LongestPresentable)
 	f.token(f.assert(assertingForm(undated.text(t), "")))
 
 	f.cfg.IssuedSince = f.now().Add(time.Second)

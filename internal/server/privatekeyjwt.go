@@ -79,7 +79,7 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		p.why = assertionReplayed
 	}
 	if p.why == nil {
-		c.consumes(replayed{issued: a.issued, entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(assertionOverlap), Owner: entry.Client.ID}})
+		c.consumes(replayed{issued: a.issued, entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(dpop.Overlap), Owner: entry.Client.ID}})
 	}
 	return p, nil
 }
@@ -105,30 +105,29 @@ type candidate struct {
 
 // assertionKeys finds the client's keys that an assertion may be signed with; why
 // says, for the record, why there are none. An assertion without kid may be of
-// any live key of its algorithm: programs of one key send none, and a rotation
-// must not refuse them.
+// any live key, and verifying finds those of its algorithm: programs of one key
+// send none, and a rotation must not refuse them.
 func (s *Server) assertionKeys(ctx context.Context, c *call, entry *replica.Entry) (list []candidate, why, err error) {
 	if !s.usable(c, entry) {
 		return nil, errNoClientKey, nil
 	}
 	client, h := entry.Client, c.request.Assertion.token.Header
-	for _, k := range client.LiveKeys(c.now) {
-		if h.KeyID != "" {
-			if k = client.KeyFor(h.KeyID, c.now); k == nil {
-				break
-			}
+	keys := client.LiveKeys(c.now)
+	if h.KeyID != "" {
+		keys = keys[:0]
+		if k := client.KeyFor(h.KeyID, c.now); k != nil {
+			keys = append(keys, k)
 		}
+	}
+	for _, k := range keys {
 		if key := k.Key(); key != nil {
 			list = append(list, candidate{k.ID, key})
-		}
-		if h.KeyID != "" {
-			break
 		}
 	}
 	if len(list) > 0 || client.JWKSURI == "" || s.cfg.Keys == nil {
 		return list, expiredKey(client, h.KeyID, c.now), nil
 	}
-	keys, cause := s.cfg.Keys.Keys(ctx, client.JWKSURI, h.KeyID, h.Algorithm)
+	published, cause := s.cfg.Keys.Keys(ctx, client.JWKSURI, h.KeyID, h.Algorithm)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, errGaveUp.WithCause(err)
 	}
@@ -136,7 +135,7 @@ func (s *Server) assertionKeys(ctx context.Context, c *call, entry *replica.Entr
 		return nil, fmt.Errorf("%w; jwks_uri: %w", errNoClientKey, cause), nil
 	}
 	cred := registry.JWKSURICredential(client.JWKSURI)
-	for _, key := range keys {
+	for _, key := range published {
 		if client.RevokedKey(key) { // its owner may publish it still
 			continue
 		}
