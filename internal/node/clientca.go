@@ -20,7 +20,7 @@ type clientCAs struct {
 
 func loadClientCAs(file string, now func() time.Time, log *slog.Logger) (*clientCAs, error) {
 	c := &clientCAs{reloaded[*x509.CertPool]{
-		what: "client_ca", files: []string{file}, now: now, log: log,
+		what: "client_ca", keep: "the roots that were trusted still are; write the file again, or, for no root at all, only " + nobody, files: []string{file}, now: now, log: log,
 		read: func() (*x509.CertPool, error) { return readPool(file) },
 	}}
 	if err := c.first(); err != nil {
@@ -28,6 +28,10 @@ func loadClientCAs(file string, now func() time.Time, log *slog.Logger) (*client
 	}
 	return c, nil
 }
+
+// nobody is what a file without roots says: nothing that is left of a file while it
+// is written or copied, and no such file, can mean that.
+const nobody = "# nobody"
 
 // maxPool is more than any list of roots needs.
 const maxPool = 1 << 20
@@ -58,6 +62,9 @@ var pemBegin = []byte("-----BEGIN ")
 
 func parsePool(text []byte) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
+	if string(bytes.TrimSpace(text)) == nobody {
+		return pool, nil // not nil, which would be the system's roots
+	}
 	// pem.Decode passes over what is broken, and over texts between the blocks,
 	// which openssl writes there.
 	blocks := bytes.Count(text, pemBegin)
@@ -78,7 +85,7 @@ func parsePool(text []byte) (*x509.CertPool, error) {
 	}
 	switch {
 	case n == 0 && blocks == 0:
-		return nil, errors.New("no certificate in it; write PEM files, which begin with -----BEGIN CERTIFICATE-----")
+		return nil, errors.New("no certificate in it; write PEM files, which begin with -----BEGIN CERTIFICATE-----, or the one line \"" + nobody + "\" to trust no CA")
 	case n < blocks:
 		return nil, errors.New("a PEM block in it is cut off; write the whole file again")
 	}

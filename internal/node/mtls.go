@@ -28,8 +28,10 @@ type MTLS struct {
 	// trusted_proxies serve URL and pass certificates on (RFC 9440).
 	Listen Listener `yaml:"listen"`
 	// ClientCA is a PEM file with the roots that certificates of tls_client_auth
-	// lead to; it is read again when it changes. Left out: no client can use
-	// tls_client_auth. Clients with self-signed certificates need none.
+	// lead to; it is read again when it changes, and the one before stays while it
+	// is broken, empty or gone. The one line "# nobody" is no root at all. Left out:
+	// no client can use tls_client_auth. Clients with self-signed certificates need
+	// none.
 	ClientCA string `yaml:"client_ca"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,16 +14,29 @@ import (
 // server off the network, nor let anybody in.
 type reloaded[T any] struct {
 	what  string // as the log names it
+	keep  string // what to do about a file that cannot be used, for the log
 	files []string
 	read  func() (T, error)
 	now   func() time.Time
 	log   *slog.Logger
 
-	mu      sync.Mutex
-	current T
-	stamps  []fileStamp // of the files that were last tried
-	failed  bool        // and could not be used
-	checked time.Time
+	current atomic.Pointer[T]
+	checked atomic.Int64 // unix nanoseconds of the clock
+
+	mu      sync.Mutex // never held while a file is looked at
+	looking *look      // nil: nobody is
+	slow    time.Time  // when the log was told last that it takes long
+
+	// Of who looks, one at a time:
+	stamps []fileStamp // of the files that were last tried
+	failed bool        // and could not be used
+	told   time.Time   // when the log was told so last
+}
+
+// look is one look at the files. Handshakes wait for it, but not for a disk.
+type look struct {
+	done chan struct{} // it is over
+	late chan struct{} // it takes longer than anybody waits
 }
 
 // fileStamp is what tells a file from the one that was there before. Two within
@@ -40,14 +54,20 @@ func (s fileStamp) same(other fileStamp) bool {
 	return s.size == other.size && s.changed.Equal(other.changed) && os.SameFile(s.info, other.info)
 }
 
-// recheck is how often the files are looked at, at most.
-const recheck = time.Second
+const (
+	recheck = time.Second // how often the files are looked at, at most
+	// patience is how long handshakes wait for the files: longer than any disk
+	// that works, and no longer, once, when one does not.
+	patience = 250 * time.Millisecond
+	remind   = 10 * time.Minute // how often the log is told again what cannot be used
+)
 
 // first reads the files, which must be usable at the start.
-func (r *reloaded[T]) first() (err error) {
-	r.checked = r.now()
+func (r *reloaded[T]) first() error {
+	r.checked.Store(r.now().UnixNano())
 	r.stamps = r.look() // before they are read: a change in between is seen the next time
-	r.current, err = r.read()
+	v, err := r.read()
+	r.current.Store(&v)
 	return err
 }
 
@@ -61,31 +81,90 @@ func (r *reloaded[T]) look() []fileStamp {
 	return stamps
 }
 
-// get gives what the files say now, or what they said when they last made sense.
+// get gives what the files say now, or what they said when they last made sense
+// or could be looked at.
 func (r *reloaded[T]) get() T {
+	if now := r.now(); !r.fresh(now) {
+		l := r.join(now)
+		select {
+		case <-l.done:
+		case <-l.late:
+		}
+	}
+	return *r.current.Load()
+}
+
+// fresh: the files were looked at lately. A clock that is set back does not keep
+// what is old for good.
+func (r *reloaded[T]) fresh(now time.Time) bool {
+	since := now.UnixNano() - r.checked.Load()
+	return since >= 0 && since < int64(recheck)
+}
+
+// join returns the look that is under way, or begins one.
+func (r *reloaded[T]) join(now time.Time) *look {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.now()
-	if since := now.Sub(r.checked); since >= 0 && since < recheck {
-		return r.current
+	if r.looking != nil {
+		return r.looking
 	}
-	r.checked = now
+	l := &look{done: make(chan struct{}), late: make(chan struct{})}
+	if r.fresh(now) { // one ended meanwhile
+		close(l.done)
+		return l
+	}
+	r.looking = l
+	late := time.AfterFunc(patience, func() { r.late(l, now) })
+	go func() {
+		r.again(now)
+		late.Stop()
+		r.mu.Lock()
+		r.looking = nil
+		r.mu.Unlock()
+		close(l.done)
+	}()
+	return l
+}
+
+// late lets those go on who wait for a look that takes too long.
+func (r *reloaded[T]) late(l *look, now time.Time) {
+	close(l.late)
+	r.mu.Lock()
+	tell := elapsed(r.slow, now, remind)
+	if tell {
+		r.slow = now
+	}
+	r.mu.Unlock()
+	if tell {
+		r.log.Warn("the files cannot be looked at in time; what was read before stays until they can: look at their disk", "what", r.what, "files", r.files)
+	}
+}
+
+// elapsed: it is that long ago, or the clock was set back.
+func elapsed(since, now time.Time, long time.Duration) bool {
+	d := now.Sub(since)
+	return d < 0 || d >= long
+}
+
+// again looks at the files, and reads them if they have changed.
+func (r *reloaded[T]) again(now time.Time) {
+	defer r.checked.Store(now.UnixNano())
 	stamps := r.look()
 	changed := !slices.EqualFunc(stamps, r.stamps, fileStamp.same)
 	// What failed is tried again though its files look the same: it may have been
 	// this process that could not open them.
 	if !changed && !r.failed {
-		return r.current
+		return
 	}
 	r.stamps = stamps
 	fresh, err := r.read()
+	r.failed = err != nil
 	switch {
 	case err == nil:
-		r.current = fresh
+		r.current.Store(&fresh)
 		r.log.Info("read again", "what", r.what, "files", r.files)
-	case changed:
-		r.log.Error("what changed cannot be used; the one before stays", "what", r.what, "files", r.files, "error", err)
+	case changed || elapsed(r.told, now, remind):
+		r.told = now
+		r.log.Error("what changed cannot be used; the one before stays: "+r.keep, "what", r.what, "files", r.files, "error", err)
 	}
-	r.failed = err != nil
-	return r.current
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -58,7 +59,10 @@ func TestClientCAFile(t *testing.T) {
 		"two roots":                   {text, ""},
 		"texts between, as openssl":   {slices.Concat([]byte("subject=CN = One\n"), pemOf(one.cert), []byte("\nsubject=CN = Two\n"), pemOf(two.cert), []byte("\n\n")), ""},
 		"lines of another system":     {bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")), ""},
-		"empty":                       {nil, "no certificate in it"},
+		"empty":                       {nil, `or the one line "# nobody" to trust no CA`},
+		"spaces alone":                {[]byte("\n \n"), "no certificate in it"},
+		"a comment alone":             {[]byte("# roots of the partners\n"), "no certificate in it"},
+		"nobody, and then a root":     {slices.Concat([]byte("# nobody\n"), text), ""},
 		"DER":                         {one.cert.Raw, "no certificate in it"},
 		"cut off in the second":       {text[:len(text)-100], "cut off"},
 		"cut off in the first":        {text[:100], "cut off"},
@@ -132,6 +136,79 @@ func TestClientCAsAreReadAgain(t *testing.T) {
 	os.RemoveAll(file)
 	replace(t, file, pemOf(two.cert))
 	is("the first gone", false, true)
+	replace(t, file, []byte("# nobody\n"))
+	is("nobody", false, false)
+}
+
+// TestAnUnusableFileIsToldAgain: who emptied client_ca to trust nobody any more
+// must not believe that it worked. The log says how.
+func TestAnUnusableFileIsToldAgain(t *testing.T) {
+	one := newAuthority(t, "One", nil)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	write(t, file, pemOf(one.cert))
+	var log heard
+	now := time.Unix(1000, 0)
+	cas, err := loadClientCAs(file, func() time.Time { return now }, log.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, nil)
+	for step, want := range []int{1, 1, 2, 2} {
+		now = now.Add(remind / 2)
+		if !trusts(cas.get(), one) || log.count("the one before stays: the roots that were trusted still are; write the file again, or, for no root at all, only # nobody") != want {
+			t.Errorf("step %d: want it told %d times, got %s", step, want, &log.text)
+		}
+	}
+}
+
+// TestASlowDiskHoldsNobodyUp: one goroutine waits for the files, however many
+// handshakes there are; these wait a moment, once, and go on with what was there.
+func TestASlowDiskHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "x")
+		write(t, file, []byte("1"))
+		var log heard
+		reads, stuck := 0, make(chan struct{})
+		r := &reloaded[int]{what: "x", files: []string{file}, now: time.Now, log: log.logger(), read: func() (int, error) {
+			if reads++; reads > 1 {
+				<-stuck
+			}
+			return reads, nil
+		}}
+		if err := r.first(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, []byte("22"))
+		time.Sleep(recheck) // of the bubble: no time passes outside
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if got := r.get(); got != 1 {
+					t.Errorf("read %d times while the disk is stuck", got)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(began); took != patience {
+			t.Errorf("the first ones waited for %s, want %s", took, patience)
+		}
+		for range 5 {
+			time.Sleep(recheck)
+			began = time.Now()
+			if got := r.get(); got != 1 || time.Since(began) != 0 {
+				t.Errorf("read %d times; a later one waited for %s", got, time.Since(began))
+			}
+		}
+		if n := log.count("cannot be looked at in time"); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+		close(stuck)
+		synctest.Wait()
+		if got := r.get(); got != 2 || reads != 2 {
+			t.Errorf("after the disk: %d, read %d times", got, reads)
+		}
+	})
 }
 
 // TestWhatCouldNotBeReadIsTriedAgain though its file looks the same: the cause

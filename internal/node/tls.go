@@ -13,7 +13,7 @@ type certificate struct {
 
 func loadCertificate(files TLSFiles, now func() time.Time, log *slog.Logger) (*certificate, error) {
 	c := &certificate{reloaded[*tls.Certificate]{
-		what: "certificate", files: []string{files.Cert, files.Key}, now: now, log: log,
+		what: "certificate", keep: "write the certificate and its key again", files: []string{files.Cert, files.Key}, now: now, log: log,
 		read: func() (*tls.Certificate, error) {
 			pair, err := tls.LoadX509KeyPair(files.Cert, files.Key)
 			return &pair, err
