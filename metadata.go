@@ -16,6 +16,19 @@ type ServerMetadata struct {
 	IDTokenSigningAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
 	DPoPSigningAlgs          []string `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449 §5.1
 
+	IntrospectionEndpoint    string   `json:"introspection_endpoint,omitempty"`
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAuthAlgs    []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+	IntrospectionSigningAlgs []string `json:"introspection_signing_alg_values_supported,omitempty"` // RFC 9701 §7
+	RevocationEndpoint       string   `json:"revocation_endpoint,omitempty"`
+	RevocationAuthMethods    []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	RevocationAuthAlgs       []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+
+	// Where the issuer publishes what it denies, and the keys that sign it: ours,
+	// see docs/revocation-set.md.
+	RevocationsURI     string `json:"symbolon_revocations_uri,omitempty"`
+	RevocationsJWKSURI string `json:"symbolon_revocations_jwks_uri,omitempty"`
+
 	// RFC 8705 §3.3, §5: where clients connect that present a certificate.
 	CertificateBound bool         `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	MTLSAliases      *MTLSAliases `json:"mtls_endpoint_aliases,omitempty"`
@@ -24,7 +37,9 @@ type ServerMetadata struct {
 // MTLSAliases are the endpoints under which a server asks for a client's
 // certificate (RFC 8705 §5).
 type MTLSAliases struct {
-	TokenEndpoint string `json:"token_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint,omitempty"`
+	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 }
 
 // ResourceMetadata is the metadata document of a protected resource
