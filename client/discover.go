@@ -73,11 +73,24 @@ func get(ctx context.Context, hc *http.Client, at string) ([]byte, *symbolon.Err
 	case err != nil:
 		return nil, unreachable(err)
 	case answer.Status != http.StatusOK:
-		e := fault(answer.Status, fmt.Sprintf("%s answered %d where the metadata of the issuer was expected; check the issuer's URL", at, answer.Status))
+		text := fmt.Sprintf("%s answered %d where the metadata of the issuer was expected; check the issuer's URL", at, answer.Status)
+		if said := described(answer.Body); said != "" {
+			text += "; the answer says: " + said
+		}
+		e := fault(answer.Status, text)
 		e.RetryAfter = retryAfter(answer.Header, time.Now)
 		return nil, e
 	}
 	return answer.Body, nil
+}
+
+// described is the sentence of an OAuth error; "" when the body is none.
+func described(body []byte) string {
+	var answer symbolon.ErrorAnswer
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
+	}
+	return printable(answer.ErrorDescription, 300)
 }
 
 // readMetadata judges the document.

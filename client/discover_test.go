@@ -67,6 +67,27 @@ func TestDiscoverTriesBothPlaces(t *testing.T) {
 	}
 }
 
+// TestDiscoverTellsWhatARefusalSays: who asks under a name that the server does
+// not have reads the server's own sentence, on one line.
+func TestDiscoverTellsWhatARefusalSays(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"error":"invalid_request","error_description":"no issuer\n of this server"}`: "check the issuer's URL; the answer says: no issuer of this server",
+		`{"error":"invalid_request"}`: "check the issuer's URL",
+		`[1]`:                         "check the issuer's URL",
+	} {
+		s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			io.WriteString(w, body)
+		}))
+		_, err := Discover(t.Context(), s.Client(), s.URL)
+		var e *symbolon.Error
+		if !errors.As(err, &e) || e.Status != http.StatusMisdirectedRequest || !strings.HasSuffix(e.Description, want) {
+			t.Errorf("%s: %v, want … %s", body, err, want)
+		}
+	}
+}
+
 // TestDiscoverRefuses: RFC 8414 §3.3 and what nobody may be led to.
 func TestDiscoverRefuses(t *testing.T) {
 	for name, doc := range map[string]string{

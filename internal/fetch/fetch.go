@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"time"
 
@@ -41,8 +42,12 @@ func Body(resp *http.Response) ([]byte, error) {
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte // of a 200; of others nothing is read
+	Body   []byte // of a 200; of another status what it says of itself, if that is JSON
 }
+
+// maxRefusal bounds what is read of an answer that is no 200: an OAuth error is
+// shorter.
+const maxRefusal = 8 << 10
 
 // Get reads the document at a URL. An answer of any status is no error; with
 // one that broke off or is too long both are given, the answer and the error.
@@ -62,6 +67,11 @@ func Get(ctx context.Context, hc *http.Client, url, accept string) (*Answer, err
 	answer := &Answer{Status: resp.StatusCode, Header: resp.Header}
 	if answer.Status == http.StatusOK {
 		answer.Body, err = Body(resp)
+		return answer, err
 	}
-	return answer, err
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/json" {
+		// What cannot be read of it is no loss: the status is the answer.
+		answer.Body, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	}
+	return answer, nil
 }

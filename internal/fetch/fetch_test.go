@@ -30,6 +30,13 @@ func TestGet(t *testing.T) {
 		w.Write([]byte("x"))
 	})
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/doc", http.StatusFound) })
+	for path, kind := range map[string]string{"/refused": "application/json", "/page": "text/html"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", kind)
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			w.Write([]byte(strings.Repeat("x", maxRefusal+1)))
+		})
+	}
 	s := httptest.NewServer(mux)
 	defer s.Close()
 	jar, err := cookiejar.New(nil)
@@ -54,6 +61,9 @@ func TestGet(t *testing.T) {
 		"/broken": {200, 1, false, true},
 		"/away":   {302, 0, false, false},
 		"/none":   {404, 0, false, false},
+		// What a refusal says of itself, and no more of it.
+		"/refused": {421, maxRefusal, false, false},
+		"/page":    {421, 0, false, false},
 	} {
 		a, err := Get(t.Context(), hc, s.URL+path, "application/json")
 		if a == nil {
