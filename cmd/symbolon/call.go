@@ -151,7 +151,7 @@ func (c *caller) send(library *client.Client, req *http.Request) error {
 	resp, err := hc.Do(req)
 	stop()
 	if err != nil {
-		return err
+		return c.advise(err)
 	}
 	defer resp.Body.Close()
 	if c.include {
@@ -162,7 +162,7 @@ func (c *caller) send(library *client.Client, req *http.Request) error {
 		return fmt.Errorf("the answer broke off: %w", err)
 	}
 	if resp.StatusCode >= http.StatusBadRequest {
-		return refusedBy(resp)
+		return c.refusedBy(resp)
 	}
 	return nil
 }
@@ -180,13 +180,4 @@ func printHeaders(w io.Writer, h http.Header) {
 		}
 	}
 	fmt.Fprintln(w)
-}
-
-// refusedBy says what the API's refusal says of the token.
-func refusedBy(resp *http.Response) error {
-	text := printable(resp.Status)
-	if challenge := resp.Header.Get("WWW-Authenticate"); challenge != "" {
-		text += "; " + printable(challenge)
-	}
-	return fmt.Errorf("the API answered %s", text)
 }

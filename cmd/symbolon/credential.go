@@ -39,7 +39,8 @@ type credentials struct {
 	dpopKey               string
 	dpop                  bool
 
-	authFlag string // by which option the client authenticates
+	authFlag         string // by which option the client authenticates
+	proves, presents bool   // whether requests carry a proof, connections a certificate
 }
 
 func (c *credentials) flags(cmd *cobra.Command) {
@@ -70,6 +71,7 @@ func (k *asker) apply(cfg *client.Config) error {
 		cfg.TLS = cert
 	}
 	cfg.DPoP, err = k.proofKey()
+	k.proves, k.presents = cfg.DPoP != nil, cert != nil
 	return err
 }
 

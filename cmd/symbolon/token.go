@@ -113,7 +113,8 @@ func asFlags(err error) error {
 // get asks for a token, and says so when it takes a while.
 func (k *asker) get(ctx context.Context, c *client.Client) (*client.Token, error) {
 	defer (&place{app: k.app}).waiting("asking for a token")()
-	return c.Token(ctx)
+	token, err := c.Token(ctx)
+	return token, k.advise(err)
 }
 
 func newTokenCmd(a *app) *cobra.Command {

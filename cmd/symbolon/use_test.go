@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,6 +65,14 @@ func newWorld(t *testing.T) *world {
 		fmt.Fprintf(rw, "%s %s %q %s %s", r.Method, resource.CallerFrom(r.Context()).ClientID, r.Header.Get("Content-Type"), r.Header.Get("X-Mine"), body)
 	})))
 	paths.Handle("/write", api.Require("orders:write")(http.NotFoundHandler()))
+	for path, bound := range map[string]string{"/bound": resource.BoundDPoP, "/either": resource.BoundRequired} {
+		demanding, err := resource.New(resource.Config{Issuer: w.issuer, Audience: "https://orders.example.com", Bound: bound})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { demanding.Close() })
+		paths.Handle(path, demanding.Require("orders:read")(http.NotFoundHandler()))
+	}
 	paths.Handle("/away", http.RedirectHandler("/orders", http.StatusFound))
 	apiSrv := httptest.NewServer(paths)
 	t.Cleanup(apiSrv.Close)
@@ -192,6 +201,8 @@ func TestUseErrors(t *testing.T) {
 		{[]string{"call", "-d", "@" + dir + "/none", w.api}, 1, "--data: "},
 		{[]string{"call", w.api + "/write"}, 1, `the API answered 403 Forbidden; Bearer realm="https://orders.example.com", error="insufficient_scope"`},
 		{[]string{"call", w.api + "/none"}, 1, "the API answered 404"},
+		{[]string{"call", w.api + "/bound"}, 1, "\nsymbolon: repeat it with --dpop, which"},
+		{[]string{"call", w.api + "/either"}, 1, "--dpop-key FILE; or with --cert FILE and --cert-key FILE\n"},
 		{[]string{"inspect", token}, 2, "can be read by other users"},
 		{[]string{"inspect", "a", "b"}, 2, "takes [FILE]"},
 		{[]string{"inspect", dir + "/none"}, 1, "none"},
@@ -214,6 +225,47 @@ func TestUseErrors(t *testing.T) {
 		if strings.Contains(out+errs, worldSecret) && c.args[len(c.args)-1] != worldSecret || strings.Contains(errs, token) {
 			t.Errorf("%q prints a secret: %s", c.args, errs)
 		}
+	}
+}
+
+// TestWayOut: a refusal is followed by what to type next, where that is known,
+// and by nothing where it would mislead.
+func TestWayOut(t *testing.T) {
+	const id = "k3Jx0cQm1mYtq0Wl2Zr8aA"
+	refused := func(code symbolon.Code, words, requestID string) error {
+		return &symbolon.Error{Code: code, Description: words, RequestID: requestID}
+	}
+	none, proving, presenting := credentials{}, credentials{proves: true}, credentials{presents: true}
+	const wantsEither = "the token must be sender-constrained: send a DPoP proof, or use the token endpoint of mtls_endpoint_aliases with a client certificate"
+	for name, c := range map[string]struct {
+		has  credentials
+		err  error
+		want string
+	}{
+		"a proof":                         {none, refused(symbolon.InvalidRequest, "send a DPoP proof in the header DPoP", id), "repeat it with --dpop"},
+		"a proof, where one is":           {proving, refused(symbolon.InvalidRequest, "send a DPoP proof in the header DPoP", id), "symbolon explain " + id},
+		"a proof's nonce":                 {none, refused(symbolon.UseDPoPNonce, "", id), "repeat it with --dpop"},
+		"a proof that is wrong":           {proving, refused(symbolon.InvalidDPoPProof, "", id), "symbolon explain " + id},
+		"a token of type DPoP":            {none, refused(symbolon.ServerError, "set Config.DPoP if it is DPoP", ""), "repeat it with --dpop"},
+		"a certificate":                   {none, refused(symbolon.InvalidRequest, "the token must be bound to a certificate", id), "repeat it with --cert FILE"},
+		"a proof besides the certificate": {presenting, refused(symbolon.InvalidRequest, "send a DPoP proof", id), "repeat it with --dpop"},
+		"either":                          {none, refused(symbolon.InvalidRequest, wantsEither, id), "--dpop-key FILE; or with --cert"},
+		"who it is":                       {none, refused(symbolon.InvalidClient, "client authentication failed", id), "its operator sees why with: symbolon explain " + id},
+		"who it is, by another server":    {none, refused(symbolon.InvalidClient, "client authentication failed", "0a1b-2c3d"), ""},
+		"an id that is an option":         {none, refused(symbolon.InvalidClient, "", "-3Jx0cQm1mYtq0Wl2Zr8aA"), ""},
+		"an id that a shell reads":        {none, refused(symbolon.InvalidClient, "", "k3Jx0cQm1mYtq0Wl2$(a)A"), ""},
+		"the server's own certificate":    {none, refused(symbolon.TemporarilyUnavailable, "tls: failed to verify certificate", ""), ""},
+		"another error":                   {none, errors.New("DPoP proof"), ""},
+	} {
+		k := &asker{credentials: c.has}
+		got := k.advise(c.err)
+		line, _ := strings.CutPrefix(got.Error(), c.err.Error())
+		if !errors.Is(got, c.err) || c.want == "" && line != "" || !strings.Contains(line, c.want) || c.want != "" && !strings.HasPrefix(line, "\nsymbolon: ") {
+			t.Errorf("%s: %q, want … %s", name, got, c.want)
+		}
+	}
+	if (&asker{}).advise(nil) != nil {
+		t.Error("what went well is advised")
 	}
 }
 

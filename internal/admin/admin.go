@@ -24,6 +24,7 @@ type Config struct {
 	// where the store is shared, zero where it is this node's own.
 	MaxStale time.Duration
 	SpoolDir string           // the node's own records, for explain and search; empty: none
+	Keep     time.Duration    // how long those are kept (audit.keep); zero: not told
 	Node     string           // id of the node, in records
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // default: discards

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/audit"
@@ -64,7 +65,19 @@ func TestExplain(t *testing.T) {
 		}
 
 		_, err = w.Explain(ctx, w.actor, "never")
-		w.refused(err, NotFound, "nothing is recorded", "audit.keep")
+		w.refused(err, NotFound, "nothing is recorded", "which is none", "22 letters")
+		const nowhere = "k3Jx0cQm1mYtq0Wl2Zr8aA"
+		_, err = w.Explain(ctx, w.actor, nowhere)
+		w.refused(err, NotFound, "nothing is recorded", "for as long as audit.keep says")
+		if strings.Contains(err.Error(), "another node") {
+			t.Errorf("there is no other node: %v", err)
+		}
+		w.Node, w.Keep = "here", 90*24*time.Hour
+		for _, id := range []string{"here", "there"} {
+			w.ok(w.Store.UpsertNode(ctx, store.Node{ID: id, LastSeen: 1}))
+		}
+		_, err = w.Explain(ctx, w.actor, nowhere)
+		w.refused(err, NotFound, "for 90d (audit.keep)", "another node answered it (there): ask there")
 		_, err = w.Explain(ctx, w.actor, "")
 		w.refused(err, Invalid, "Request-Id")
 		_, err = w.Explain(ctx, Actor{}, "good")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
 )
 
@@ -50,12 +51,61 @@ func (a *Admin) Explain(ctx context.Context, actor Actor, requestID string) (Exp
 		}
 	}
 	if out.Record == nil && len(out.Changes) == 0 {
-		return out, &Error{Code: NotFound, Message: "nothing is recorded under this request id",
-			Fix: "ask the node that answered: the records of tokens, and of many refusals, are there alone, for as long as audit.keep says"}
+		return out, a.notRecorded(ctx, requestID)
 	}
 	out.Words = out.words()
 	return out, nil
 }
+
+// requestIDLength is that of 128 bits in base64url.
+const requestIDLength = 22
+
+// LooksLikeRequestID reports whether the text has the form of the ids that
+// servers give requests.
+func LooksLikeRequestID(text string) bool {
+	return len(text) == requestIDLength && text[0] != '-' && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+}
+
+// notRecorded says why there may be nothing under a request id.
+func (a *Admin) notRecorded(ctx context.Context, requestID string) error {
+	e := &Error{Code: NotFound, Message: "nothing is recorded under this request id"}
+	if !LooksLikeRequestID(requestID) {
+		e.Message += ", which is none"
+		e.Fix = fmt.Sprintf("copy it whole from the answer's Request-Id header: %d letters, digits, - and _", requestIDLength)
+		return e
+	}
+	kept := "for as long as audit.keep says"
+	if a.Keep > 0 {
+		kept = fmt.Sprintf("for %s (audit.keep)", registry.Duration(a.Keep))
+	}
+	e.Fix = "compare it with the answer's Request-Id header; what was asked of the token endpoint is kept " + kept +
+		", of a flood of refusals a part, and of requests to other places nothing"
+	if others := a.otherNodes(ctx); len(others) > 0 {
+		e.Fix += "; or another node answered it (" + strings.Join(others, ", ") + "): ask there, for tokens and for refusals that were not copied to the store"
+	}
+	return e
+}
+
+// otherNodes names some of them. Without them the answer is shorter, not wrong.
+func (a *Admin) otherNodes(ctx context.Context) (ids []string) {
+	nodes, err := a.Store.Nodes(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, n := range nodes {
+		if n.ID == a.Node {
+			continue
+		}
+		if len(ids) == maxNamed {
+			return append(ids, "…")
+		}
+		ids = append(ids, n.ID)
+	}
+	return ids
+}
+
+// maxNamed bounds how many nodes a sentence names.
+const maxNamed = 8
 
 // shippedRefusal finds a refusal among the records that nodes have handed in.
 func (a *Admin) shippedRefusal(ctx context.Context, requestID string) (*audit.Record, error) {

@@ -133,7 +133,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	n.nonces = dpop.NewNonces(master.NonceKey())
 	n.admin = admin.New(admin.Config{
 		Store: n.store, Reader: n.reader(), Replica: n.replica, Master: master, BaseURL: n.cfg.base(),
-		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
+		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Keep: n.cfg.Audit.Keep.Std(), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return nil
 }
