@@ -60,17 +60,25 @@ func NewMemory(cfg MemoryConfig) *Memory {
 }
 
 // Claim takes all entries or none. The error is [ErrReplayed] when one was taken before, is
-// named twice or has expired: an expired one may have been here and gone. It is [ErrQuota]
-// when an owner or the whole memory has no room. Nothing waits: ctx is not looked at.
+// named twice or has expired: an expired one may have been here and gone. So may one that
+// expires before another that has gone, when the clock was set back: [ErrForgotten]. It is
+// [ErrQuota] when an owner or the whole memory has no room. Nothing waits: ctx is not looked at.
 func (m *Memory) Claim(_ context.Context, entries ...Entry) error {
 	now := second(m.now())
-	err := m.claim(entries, now)
+	err := m.claim(entries, now, false)
 	if err == ErrQuota {
 		// That there is no room is said only after everything expired was counted out.
 		m.sweep(now)
-		err = m.claim(entries, now)
+		err = m.claim(entries, now, false)
 	}
 	return err
+}
+
+// Take is Claim for who has just claimed the entries of a memory that others share: they are
+// consumed there, so neither a quota nor what was forgotten here refuses them. The error is
+// [ErrReplayed] or nil. Check says before whether there is room.
+func (m *Memory) Take(entries ...Entry) error {
+	return m.claim(entries, second(m.now()), true)
 }
 
 // Check returns the error that Claim would, and takes nothing: who has to ask others
@@ -92,24 +100,30 @@ func (m *Memory) check(entries []Entry, now uint32) error {
 	if m.replayed(entries, now) {
 		return ErrReplayed
 	}
+	if m.forgot(entries) {
+		return ErrForgotten
+	}
 	if !m.quota.room(entries) {
 		return ErrQuota
 	}
 	return nil
 }
 
-// claim tries once.
-func (m *Memory) claim(entries []Entry, now uint32) error {
+// claim tries once. consumed: another memory has taken them.
+func (m *Memory) claim(entries []Entry, now uint32, consumed bool) error {
 	var space [4]uint8
 	locked := m.lock(space[:0], entries)
 	defer m.unlock(locked)
 	if m.replayed(entries, now) {
 		return ErrReplayed
 	}
+	if !consumed && m.forgot(entries) {
+		return ErrForgotten
+	}
 	var numbers [4]uint32
 	taken := numbers[:0]
 	for i := range entries {
-		number, ok := m.quota.take(entries[i].Owner, false)
+		number, ok := m.quota.take(entries[i].Owner, consumed)
 		if !ok {
 			for _, n := range taken {
 				m.quota.give(n)
@@ -135,6 +149,18 @@ func (m *Memory) replayed(entries []Entry, now uint32) bool {
 			if entries[j].Key == e.Key {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// forgot reports whether one of the entries may have been here and gone: something left its
+// table that lived as long, when the clock was ahead of what it says now. Their tables are
+// locked, and none of them has expired.
+func (m *Memory) forgot(entries []Entry) bool {
+	for i := range entries {
+		if lastSecond(entries[i].Expires) <= m.table(&entries[i].Key).forgotten {
+			return true
 		}
 	}
 	return false
@@ -171,12 +197,13 @@ func (m *Memory) Load(entries []Entry) {
 
 func (m *Memory) load(e *Entry, now uint32) {
 	last := lastSecond(e.Expires)
-	if last < now {
-		return
-	}
 	t := m.table(&e.Key)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if last < now {
+		t.forgotten = max(t.forgotten, last)
+		return
+	}
 	if t.live(m.seed, &e.Key, now) {
 		known := &t.slots[t.find(m.seed, &e.Key)]
 		known.expires = max(known.expires, last)

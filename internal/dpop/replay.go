@@ -17,8 +17,8 @@ type Entry struct {
 }
 
 // Replay consumes. Claim takes all entries or, when it returns an error, none. Its errors are
-// [ErrReplayed] when one of them was taken before, [ErrQuota] when there is no room for them;
-// any other error means that the memory is not available and nothing is known.
+// [ErrReplayed] when one of them was taken before, [ErrForgotten] when that cannot be known,
+// [ErrQuota] when there is no room for them; any other error means that the memory is not available and nothing is known.
 //
 // It must be safe for concurrent use: of many simultaneous claims of one key exactly one
 // succeeds. An entry is remembered until its Expires has passed, whatever happens.
@@ -30,6 +30,9 @@ type Replay interface {
 var (
 	// ErrReplayed: an entry was presented before, or too late to know that it was not.
 	ErrReplayed = errors.New("dpop: presented before")
+	// ErrForgotten: the clock was set back, and while it was ahead entries were forgotten that
+	// lived as long. It lasts until they would have expired.
+	ErrForgotten = errors.New("dpop: the clock was set back, and what may have been presented before is not known: wait as long as an entry lives")
 	// ErrQuota: the owner has too many live entries, or the memory is full. Live entries are
 	// never given up for new ones; wait until some expire.
 	ErrQuota = errors.New("dpop: too many live entries: wait until some expire")

@@ -21,6 +21,8 @@ type table struct {
 	slots []slot
 	used  int
 	sweep int // where the next sweep begins
+	// forgotten is the last second in which any entry that has left was live.
+	forgotten uint32
 }
 
 const (
@@ -116,6 +118,7 @@ func (t *table) expire(seed maphash.Seed, n int, now uint32, gone func(owner uin
 		// What moves into the gap is looked at in its turn.
 		for s := &t.slots[t.sweep]; s.expires != 0 && s.expires < now; {
 			gone(s.owner)
+			t.forgotten = max(t.forgotten, s.expires)
 			t.remove(seed, t.sweep)
 		}
 		t.sweep = t.next(t.sweep)

@@ -97,7 +97,7 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 	if err := s.mayHaveBeenPresented(c, away); err != nil {
 		return err
 	}
-	if err := s.cfg.Replay.Claim(ctx, entries...); err != nil {
+	if err := s.claimHere(ctx, away, entries); err != nil {
 		return s.notConsumed(c, err)
 	}
 	if away != nil && !s.cfg.Shared.Later(entries...) {
@@ -118,7 +118,8 @@ func (s *Server) claimShared(ctx context.Context, c *call, entries []dpop.Entry)
 	}
 	// What this node refuses by itself costs the store nothing.
 	if known, ok := s.cfg.Replay.(interface{ Check(...dpop.Entry) error }); ok {
-		if err := known.Check(entries...); err != nil {
+		// What this node has forgotten the store has not.
+		if err := known.Check(entries...); err != nil && !errors.Is(err, dpop.ErrForgotten) {
 			return nil, err
 		}
 	}
@@ -128,6 +129,16 @@ func (s *Server) claimShared(ctx context.Context, c *call, entries []dpop.Entry)
 		return away, nil
 	}
 	return nil, err
+}
+
+// claimHere takes the entries in this node's memory. Where that of all nodes has
+// taken them they are consumed: a quota that others filled meanwhile must not
+// refuse them then.
+func (s *Server) claimHere(ctx context.Context, away *AwayError, entries []dpop.Entry) error {
+	if here, ok := s.cfg.Replay.(interface{ Take(...dpop.Entry) error }); ok && s.cfg.Shared != nil && away == nil {
+		return here.Take(entries...)
+	}
+	return s.cfg.Replay.Claim(ctx, entries...)
 }
 
 // mayHaveBeenPresented refuses what was issued while a node may have taken it
@@ -162,6 +173,9 @@ func (s *Server) notConsumed(c *call, err error) error {
 	case errors.Is(err, dpop.ErrQuota):
 		fail("too many others", "look why the client asks so often")
 		return errReplayQuota.WithCause(err)
+	case errors.Is(err, dpop.ErrForgotten):
+		fail("unknown: this node's clock was set back, and had made it forget", "compare the clocks; it passes when what was issued until then has expired")
+		return errReplayAway.WithCause(err)
 	case !errors.Is(err, dpop.ErrReplayed):
 		fail("unknown", "see that the store can be reached, or set the issuer's replay to local")
 		return errReplayAway.WithCause(err)

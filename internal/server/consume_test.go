@@ -165,6 +165,52 @@ func TestTheSharedMemoryIsSpared(t *testing.T) {
 	}
 }
 
+// TestWhatAllNodesTookIsNotRefused: the node's memory fills up while the shared one
+// is asked: the proof is consumed then, and its token is issued.
+func TestWhatAllNodesTookIsNotRefused(t *testing.T) {
+	f := newProofFixture(t)
+	memory := dpop.NewMemory(dpop.MemoryConfig{MaxPerOwner: 1, Now: f.now})
+	f.cfg.Replay = memory
+	meanwhile := func(e dpop.Entry) {
+		e.Key[0]++
+		if err := memory.Claim(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+	}
+	f.cfg.Shared = &sharedFunc{replayFunc: func(entries ...dpop.Entry) error { meanwhile(entries[0]); return nil }}
+	p := f.proofOf("P-256 proof")
+	f.token(f.proven(grant, p.text(t)))
+	refusedProof(t, f.proven(grant, p.text(t)))
+	// What was presented here while the shared memory was away it need not know yet.
+	f.cfg.Replay = dpop.NewMemory(dpop.MemoryConfig{Now: f.now})
+	f.cfg.Shared = &sharedFunc{replayFunc: func(entries ...dpop.Entry) error { return f.cfg.Replay.Claim(t.Context(), entries...) }}
+	refusedProof(t, f.proven(grant, f.proofOf("P-256 proof").text(t)))
+}
+
+// TestAClockSetBackOpensNoReplay: while the clock was an hour ahead the assertion
+// was forgotten; when it is right again nobody gets a token with it. Several
+// nodes ask their shared memory, which has not forgotten.
+func TestAClockSetBackOpensNoReplay(t *testing.T) {
+	f := newKeyFixture(t)
+	f.cfg.Replay = dpop.NewMemory(dpop.MemoryConfig{MaxPerOwner: 1, Now: f.now}) // a second one makes room
+	ask := func(a forged) *httptest.ResponseRecorder { return f.assert(assertingForm(a.text(t), "")) }
+	used := f.assertionOf("signing", "P-256 signing")
+	f.token(ask(used))
+	f.advance(time.Hour)
+	f.token(ask(f.assertionOf("signing", "P-256 signing")))
+	f.advance(-time.Hour)
+	refusedBy(errReplayAway, "Retry-After", "2").check(t, ask(used))
+	records := f.records()
+	if last := records[len(records)-1]; last.Reason != dpop.ErrForgotten.Error() {
+		t.Errorf("record %+v", last)
+	}
+	var says error = dpop.ErrReplayed
+	f.cfg.Shared = &sharedFunc{replayFunc: func(...dpop.Entry) error { return says }}
+	refusedClient.check(t, ask(used))
+	says = nil // it was not presented, says who forgets nothing
+	f.token(ask(used))
+}
+
 // TestIssuedSince: a node that does not know what it took before takes nothing
 // that may be of that time, unless the memory of all nodes knows.
 func TestIssuedSince(t *testing.T) {
