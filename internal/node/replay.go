@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,12 +42,14 @@ func (n *Node) openReplay(ctx context.Context) error {
 	load := func() {
 		n.presented.Load(entries)
 		if away && n.shared != nil { // the other nodes may not have been told yet
-			n.shared.Later(entries...)
+			n.shared.Later(slices.DeleteFunc(entries, func(e dpop.Entry) bool { return e.Expires.Before(now) })...)
 		}
 		entries = entries[:0]
 	}
 	const batch = 1000
-	err := n.spool.Presented(ctx, now.Add(-server.LongestPresentable), now, func(client string, p audit.Presented) {
+	since := now.Add(-server.LongestPresentable)
+	// What has expired counts too: the clock may be ahead, and be set back soon.
+	err := n.spool.Presented(ctx, since, since, func(client string, p audit.Presented) {
 		if entries = append(entries, dpop.Entry{Key: p.Key, Expires: p.Expires, Owner: client}); len(entries) == batch {
 			load()
 		}

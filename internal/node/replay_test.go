@@ -143,6 +143,26 @@ func TestReplayAfterARestart(t *testing.T) {
 	}
 }
 
+// TestReplayAfterAStartByAClockThatWasAhead: what had expired by that clock was not
+// forgotten when the clock is set right.
+func TestReplayAfterAStartByAClockThatWasAhead(t *testing.T) {
+	cfg := Config{Store: "sqlite", DataDir: t.TempDir() + "/data"}
+	first := start(t, cfg)
+	c := first.seedKey(t)
+	assertion := c.assertion(t, first.url, "x")
+	first.presents(t, first.url, assertion, "", http.StatusOK)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var ahead atomic.Int64
+	ahead.Store(int64(30 * time.Minute))
+	cfg.URL, cfg.Now = first.url, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	again := start(t, cfg)
+	again.presents(t, first.url, assertion, "", http.StatusUnauthorized) // it has expired
+	ahead.Store(0)
+	again.presents(t, first.url, assertion, "", http.StatusServiceUnavailable)
+}
+
 // TestReplayAcrossNodes: of many presentations to several nodes exactly one wins.
 // While the memory that they share is away, nobody gets a token by an assertion,
 // unless the issuer leaves that to each node.
