@@ -135,7 +135,7 @@ func listCertificatesCmd(k kind[admin.Client]) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list CLIENT-ID",
 		Short:   "List what a client's certificates must be, and their last use",
-		Long:    "list prints the certificate credentials that a client has, with the time of their\nlast use (within some seconds).",
+		Long:    "list prints the certificate credentials that a client has, with the time of their\nlast use (at other servers within some seconds).",
 		Example: "  symbolon client certificate list billing",
 		Args:    exactArgs("CLIENT-ID"),
 	}

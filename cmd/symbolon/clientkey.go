@@ -150,8 +150,8 @@ func listClientKeysCmd(k kind[admin.Client]) *cobra.Command {
 		Use:   "list CLIENT-ID",
 		Short: "List a client's public keys and their last use",
 		Long: `list prints the public keys that a client has, with the time of their last use
-(within some seconds). Keys behind a jwks_uri are one credential: client show
-tells its id and last use.`,
+(at other servers within some seconds). Keys behind a jwks_uri are one credential:
+client show tells its id and last use.`,
 		Example: "  symbolon client key list billing",
 		Args:    exactArgs("CLIENT-ID"),
 	}

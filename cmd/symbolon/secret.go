@@ -81,7 +81,7 @@ func listSecretsCmd(k kind[admin.Client]) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list CLIENT-ID",
 		Short:   "List a client's secrets and their last use",
-		Long:    "list prints the secrets that a client has, never their values, with the time of\ntheir last use (within some seconds).",
+		Long:    "list prints the secrets that a client has, never their values, with the time of\ntheir last use (at other servers within some seconds).",
 		Example: "  symbolon client secret list billing",
 		Args:    exactArgs("CLIENT-ID"),
 	}

@@ -66,10 +66,6 @@ func newSession(t *testing.T, dir string, env []string) *session {
 	return s
 }
 
-// late are commands that only look, at what is there some seconds later: they
-// are typed again until it is.
-var late = regexp.MustCompile(`^symbolon (client (show|usage|(key|secret|certificate) list)|audit search|explain) [^\n]*\n$`)
-
 // follow does one step, and says what is wrong with what comes of it.
 func (s *session) follow(st step) string {
 	if st.file != "" {
@@ -82,23 +78,16 @@ func (s *session) follow(st step) string {
 		}
 		return ""
 	}
-	begun := s.output.Len()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		s.output.Truncate(begun)
-		out, code, err := s.run(st.text)
-		problem := ""
-		switch missing := notShown(out, st.shown); {
-		case err != nil:
-			return fmt.Sprintf("the shell ended: %v", err)
-		case code != st.exit:
-			problem = fmt.Sprintf("exit code %d, want %d", code, st.exit)
-		case missing != "":
-			problem = fmt.Sprintf("this line of the page was not printed: %s", missing)
-		}
-		if problem == "" || !late.MatchString(st.text) || time.Now().After(deadline) {
-			return problem
-		}
+	out, code, err := s.run(st.text)
+	switch missing := notShown(out, st.shown); {
+	case err != nil:
+		return fmt.Sprintf("the shell ended: %v", err)
+	case code != st.exit:
+		return fmt.Sprintf("exit code %d, want %d", code, st.exit)
+	case missing != "":
+		return fmt.Sprintf("this line of the page was not printed: %s", missing)
 	}
+	return ""
 }
 
 // run types lines and gives what they print, and the exit code of the first that

@@ -20,8 +20,8 @@ func usageCmd(k kind[admin.Client]) *cobra.Command {
 		Long: `usage counts how often a client was given a token and how often it was refused,
 by credential and API; whole hours, for as long as audit.keep says. Requests that
 named the client and did not prove to be it are not in it. The last lines say up
-to when each server's requests are counted: some seconds ago, or earlier while it
-does not reach its store.`,
+to when each server's requests are counted: those of the one that is asked all are,
+those of others up to some seconds ago, or earlier while they do not reach the store.`,
 		Example: "  symbolon client usage billing\n  symbolon client usage billing --from 24h --by hour\n  symbolon client usage billing --from 2026-01-01 --to 2026-02-01 --by total --json",
 		Args:    exactArgs("CLIENT-ID"),
 	}

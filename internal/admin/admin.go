@@ -18,6 +18,9 @@ type Config struct {
 	Reader *store.Reader // the local copy that lists are read from; nil: the store's own (SQLite)
 	// Replica is waited for after each commit; nil: nobody follows the store.
 	Replica Follower
+	// Counter is waited for before it is told when a credential was used; nil: what
+	// the store has is told.
+	Counter Counter
 	Master  *keys.Master // seals new signing keys
 	BaseURL string       // the default issuer's URL
 	// MaxStale is how long another node may go on with old documents: max_stale
@@ -34,6 +37,13 @@ type Config struct {
 type Follower interface {
 	// Await returns when the commit of that number is applied, or ctx ends.
 	Await(ctx context.Context, seq int64) error
+}
+
+// Counter is the node's sums of its records as far as administration needs them.
+type Counter interface {
+	// Await returns when what this node has answered before is in the store's usage
+	// and last uses, or ctx ends.
+	Await(ctx context.Context) error
 }
 
 // Admin carries out administrative operations. Its methods may be called from

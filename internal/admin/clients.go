@@ -175,6 +175,7 @@ func (a *Admin) Client(ctx context.Context, actor Actor, id string) (Client, err
 	if err != nil {
 		return Client{}, err
 	}
+	a.countNow(ctx)
 	used, err := a.Store.LastUsedOf(ctx, id)
 	if err != nil {
 		return Client{}, fromStore(err)

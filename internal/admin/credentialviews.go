@@ -16,13 +16,13 @@ type KeyInfo struct {
 	Thumbprint string    `json:"thumbprint" doc:"RFC 7638"`
 	Created    time.Time `json:"created,omitzero"`
 	Expires    time.Time `json:"expires,omitzero"`
-	LastUsed   time.Time `json:"last_used,omitzero" doc:"Within some seconds; absent when it was never used"`
+	LastUsed   time.Time `json:"last_used,omitzero" doc:"Of uses at other nodes within some seconds; absent when it was never used"`
 }
 
 // KeysURIInfo is a jwks_uri as the one credential that it is.
 type KeysURIInfo struct {
 	ID       string    `json:"id"`
-	LastUsed time.Time `json:"last_used,omitzero" doc:"Within some seconds; absent when it was never used"`
+	LastUsed time.Time `json:"last_used,omitzero" doc:"Of uses at other nodes within some seconds; absent when it was never used"`
 }
 
 // CertificateInfo is a credential of the kind certificate as it is shown. Method
@@ -41,7 +41,7 @@ type CertificateInfo struct {
 	NotAfter   time.Time `json:"not_after,omitzero" doc:"Of the client's own certificate"`
 	Created    time.Time `json:"created,omitzero"`
 	Expires    time.Time `json:"expires,omitzero"`
-	LastUsed   time.Time `json:"last_used,omitzero" doc:"Within some seconds; absent when it was never used"`
+	LastUsed   time.Time `json:"last_used,omitzero" doc:"Of uses at other nodes within some seconds; absent when it was never used"`
 }
 
 func showKeys(c *registry.Client, used map[string]time.Time) []KeyInfo {

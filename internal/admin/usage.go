@@ -51,8 +51,8 @@ type UsageRow struct {
 	Count      int64     `json:"count"`
 }
 
-// CountedNode says up to when a node's requests are counted: some seconds ago
-// while it reaches the store.
+// CountedNode says up to when a node's requests are counted: this node's all, those
+// of others up to some seconds ago while they reach the store.
 type CountedNode struct {
 	Node    string    `json:"node"`
 	Counted time.Time `json:"counted,omitzero" doc:"What it answered before is counted; absent when nothing is"`
@@ -68,6 +68,7 @@ func (a *Admin) Usage(ctx context.Context, actor Actor, q UsageQuery) (Usage, er
 	if err != nil {
 		return Usage{}, err
 	}
+	a.countNow(ctx)
 	// What a node counts between these two is told as not counted yet.
 	if out.Nodes, err = a.countedNodes(ctx); err != nil {
 		return Usage{}, err
@@ -92,6 +93,23 @@ func (a *Admin) Usage(ctx context.Context, actor Actor, q UsageQuery) (Usage, er
 		out.Rows = append(out.Rows, row)
 	}
 	return out, nil
+}
+
+// countWait bounds how long a question waits for what this node has not counted
+// yet: some milliseconds, or longer after the store was away.
+const countWait = 2 * time.Second
+
+// countNow lets what this node has answered be counted before the counts are read.
+// Where that cannot be, the counts tell what they know.
+func (a *Admin) countNow(ctx context.Context) {
+	if a.Counter == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, countWait)
+	defer cancel()
+	if err := a.Counter.Await(bounded); err != nil && ctx.Err() == nil {
+		a.Logger.Warn("usage and last use are told without this node's newest requests", "error", err)
+	}
 }
 
 // resolve fills in what the query leaves open.

@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -87,6 +89,44 @@ func TestUsageNamesItsBound(t *testing.T) {
 		w.refused(err, Invalid, "10000 rows", "by day")
 		if _, err := w.Usage(w.Context(), w.actor, UsageQuery{Client: "billing", By: ByTotal}); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// counterFunc is a Counter.
+type counterFunc func(context.Context) error
+
+func (f counterFunc) Await(ctx context.Context) error { return f(ctx) }
+
+// TestWhatWasJustUsedIsTold: usage and last use count first; where that is not
+// possible they tell what they know.
+func TestWhatWasJustUsedIsTold(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		ctx := w.Context()
+		w.client("billing")
+		used := w.clock.now()
+		w.Counter = counterFunc(func(ctx context.Context) error {
+			if _, bounded := ctx.Deadline(); !bounded {
+				t.Error("a question waits for ever")
+			}
+			w.Counter = counterFunc(func(context.Context) error { return errors.New("the store is away") })
+			return w.Store.FlushUsage(ctx, "n1", store.Flush{To: store.SpoolPosition{Segment: 1, Offset: 5},
+				LastUsed: []store.LastUsed{{Client: "billing", Credential: "s1", At: used.UnixMicro()}},
+				Usage:    []store.UsageRow{{Hour: used.Unix() / 3600, Issuer: "default", Client: "billing", Credential: "s1", Outcome: "issued", Count: 3}}})
+		})
+		for range 2 {
+			c, err := w.Client(ctx, w.actor, "billing")
+			w.ok(err)
+			if len(c.Secrets) != 1 || !c.Secrets[0].LastUsed.Equal(used) {
+				t.Errorf("last use %+v, want %s", c.Secrets, used)
+			}
+		}
+		asked := 0
+		w.Counter = counterFunc(func(context.Context) error { asked++; return nil })
+		u, err := w.Usage(ctx, w.actor, UsageQuery{Client: "billing", To: used.Add(time.Hour)})
+		w.ok(err)
+		if len(u.Rows) != 1 || u.Rows[0].Count != 3 || asked != 1 {
+			t.Errorf("%+v, counted %d times first", u.Rows, asked)
 		}
 	})
 }

@@ -100,7 +100,7 @@ type SecretInfo struct {
 	Form     string    `json:"form" doc:"sha256 for a generated secret, argon2id for an imported one"`
 	Created  time.Time `json:"created,omitzero"`
 	Expires  time.Time `json:"expires,omitzero"`
-	LastUsed time.Time `json:"last_used,omitzero" doc:"Within some seconds; absent when it was never used"`
+	LastUsed time.Time `json:"last_used,omitzero" doc:"Of uses at other nodes within some seconds; absent when it was never used"`
 }
 
 // Operator is an operator as it is shown.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/store"
@@ -43,6 +44,8 @@ type FolderConfig struct {
 type Folder struct {
 	cfg   FolderConfig
 	batch batch
+	asked chan chan<- error // by Await, for Run to flush
+	runs  atomic.Bool
 
 	mu     sync.Mutex
 	walk   *walk               // stands at what was flushed; nil: to be asked of the store
@@ -65,18 +68,28 @@ func NewFolder(cfg FolderConfig) *Folder {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Folder{cfg: cfg, batch: defaultBatch, fold: newFold(cfg.Spool.cfg.Node), told: make(map[Damage]bool)}
+	return &Folder{cfg: cfg, batch: defaultBatch, asked: make(chan chan<- error), fold: newFold(cfg.Spool.cfg.Node), told: make(map[Damage]bool)}
 }
 
-// Run flushes now and then until ctx ends, and once more then.
+// Run flushes now and then, and when somebody awaits it, until ctx ends, and once
+// more then.
 func (f *Folder) Run(ctx context.Context) error {
 	tick := time.NewTicker(f.cfg.Every)
 	defer tick.Stop()
+	f.runs.Store(true)
+	defer f.runs.Store(false)
+	var waiting chan<- error // nil: the clock asked
 	for {
-		if err := errors.Join(f.Flush(ctx), f.pruneHourly(ctx)); ctx.Err() == nil {
+		err := f.Flush(ctx)
+		if waiting != nil {
+			waiting <- err
+			waiting = nil
+		}
+		if err := errors.Join(err, f.pruneHourly(ctx)); ctx.Err() == nil {
 			f.report(err)
 		}
 		select {
+		case waiting = <-f.asked:
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 			defer cancel()
@@ -85,6 +98,27 @@ func (f *Folder) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// Await returns when everything that was appended before the call is in the store.
+// Run flushes, and goes on with that when ctx ends first: a flush that is cut off
+// begins anew. Where nothing runs it is done here.
+func (f *Folder) Await(ctx context.Context) error {
+	if !f.runs.Load() {
+		return f.Flush(ctx)
+	}
+	flushed := make(chan error, 1) // nobody may be there any more to hear of it
+	select {
+	case f.asked <- flushed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-flushed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

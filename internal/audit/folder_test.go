@@ -3,9 +3,11 @@ package audit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -618,5 +620,52 @@ func TestFolderPassesDamage(t *testing.T) {
 	flush(t, f)
 	if got := storeRecords(t, db, store.RecordQuery{Class: store.ClassSystem}); len(got) != 1 || got[0].Action != "spool.spool_damaged" || strings.Count(log.String(), "is damaged") != 1 {
 		t.Errorf("%+v, log %s", got, &log)
+	}
+}
+
+// TestAwaitHasItCounted: whoever asks gets what was appended before, while Run
+// sleeps for an hour and where nothing runs; a caller does not wait longer than it
+// may.
+func TestAwaitHasItCounted(t *testing.T) {
+	db, s, f := openAll(t, t.TempDir(), func(*SpoolConfig) {})
+	f.cfg.Every = time.Hour
+	use := func() {
+		t.Helper()
+		if err := s.Append(typical()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counted := func(want int64) {
+		t.Helper()
+		if err := f.Await(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if rows := usageOf(t, db); len(rows) != 1 || rows[0].Count != want {
+			t.Errorf("counted %+v, want %d", rows, want)
+		}
+	}
+	use()
+	counted(1)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	for !f.runs.Load() {
+		runtime.Gosched()
+	}
+	for n := range int64(3) {
+		use()
+		counted(n + 2)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+
+	f.runs.Store(true) // and hears nobody
+	ctx, stop = context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	if err := f.Await(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waited for who does not answer: %v", err)
 	}
 }

@@ -188,6 +188,7 @@ func (n *Node) openAudit(context.Context) (err error) {
 	n.folder = audit.NewFolder(audit.FolderConfig{
 		Store: n.store, Spool: n.spool, Keep: n.cfg.Audit.Keep.Std(), Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
+	n.admin.Counter = n.folder // which needs the spool; nobody asks before Open is done
 	return nil
 }
 
