@@ -28,7 +28,7 @@ func ParseClaims(payload []byte) (*Claims, error) {
 	if !utf8.Valid(payload) {
 		return nil, errNoObject
 	}
-	c := new(Claims)
+	c := new(parsedClaims)
 	// One copy, of which the claims are parts: the payload stays the caller's.
 	m := members{text: string(payload)}
 	if !m.open() {
@@ -46,7 +46,13 @@ func ParseClaims(payload []byte) (*Claims, error) {
 	if !m.complete {
 		return nil, errNoObject
 	}
-	return c, nil
+	return &c.Claims, nil
+}
+
+// parsedClaims are claims with a place for the one audience that nearly all tokens have.
+type parsedClaims struct {
+	Claims
+	audience [1]string
 }
 
 // quoteName is the claim's name for an error text: short and on one line.
@@ -59,14 +65,14 @@ func quoteName(name string) string {
 	return q[1 : len(q)-1]
 }
 
-func (c *Claims) set(name, value string) (err error) {
+func (c *parsedClaims) set(name, value string) (err error) {
 	switch name {
 	case "iss":
 		c.Issuer, err = claimString(value)
 	case "sub":
 		c.Subject, err = claimString(value)
 	case "aud":
-		c.Audience, err = claimAudience(value)
+		c.Audience, err = claimAudience(c.audience[:0], value)
 	case "exp":
 		c.Expiry, err = claimTime(value)
 	case "nbf":
@@ -111,11 +117,11 @@ func claimString(value string) (string, error) {
 	return s, err
 }
 
-// claimAudience reads a string or an array of strings (RFC 7519 §4.1.3).
-func claimAudience(value string) ([]string, error) {
+// claimAudience reads a string or an array of strings (RFC 7519 §4.1.3); one goes into the place.
+func claimAudience(place []string, value string) ([]string, error) {
 	if value[0] == '"' {
 		s, err := claimString(value)
-		return []string{s}, err
+		return append(place, s), err
 	}
 	var parts []json.RawMessage
 	if err := json.Unmarshal([]byte(value), &parts); err != nil || len(parts) == 0 {

@@ -405,7 +405,7 @@ func TestRFC9449_7_1_Example(t *testing.T) {
 		if failed != nil {
 			t.Fatal(failed)
 		}
-		a.cache.put(a.cache.digest(token), &verified{caller: callerOf(claims), key: key}, now)
+		a.cache.put(a.cache.digest(token), verifiedOf(claims, key), now)
 	}
 	srv := httptest.NewServer(a.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) })))
 	defer srv.Close()

@@ -3,7 +3,9 @@ package resource
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -43,7 +45,8 @@ func (a *API) verified(ctx context.Context, token string, t *symbolon.Trace) (*v
 // before the signature is good; that a token expired is said only of one that
 // the issuer signed (CVE-2024-51744).
 func (a *API) verify(ctx context.Context, token string, now time.Time, t *symbolon.Trace) (*verified, *symbolon.Error) {
-	parsed, claims, err := parse(token, t)
+	var parsed jose.Token
+	claims, err := parse(&parsed, token, t)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +59,7 @@ func (a *API) verify(ctx context.Context, token string, now time.Time, t *symbol
 	if err := a.audience(claims, t); err != nil {
 		return nil, err
 	}
-	key, err := a.signature(ctx, parsed, now, t)
+	key, err := a.signature(ctx, &parsed, now, t)
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +69,14 @@ func (a *API) verify(ctx context.Context, token string, now time.Time, t *symbol
 	if err := required(claims, t); err != nil {
 		return nil, err
 	}
-	return &verified{caller: callerOf(claims), key: key}, nil
+	return verifiedOf(claims, key), nil
 }
 
 // parse: the shape of the token, its header and its claims. An encrypted token
-// (five parts) and alg none end here.
-func parse(token string, t *symbolon.Trace) (*jose.Token, *symbolon.Claims, *symbolon.Error) {
+// (five parts) and alg none end here. The token goes into parsed.
+func parse(parsed *jose.Token, token string, t *symbolon.Trace) (*symbolon.Claims, *symbolon.Error) {
 	const clause = "RFC 7519 §7.2"
-	parsed, err := jose.Parse(token)
+	err := parsed.Read(token)
 	if err == nil {
 		err = jose.CheckObject(parsed.Payload)
 	}
@@ -85,10 +88,10 @@ func parse(token string, t *symbolon.Trace) (*jose.Token, *symbolon.Claims, *sym
 		if t != nil {
 			t.Fail("form", clause, "a signed JWT with claims of the right types", err.Error(), "send the token exactly as the issuer gave it")
 		}
-		return nil, nil, errMalformed.WithCause(err)
+		return nil, errMalformed.WithCause(err)
 	}
 	t.OK("form", clause, "a signed JWT with claims of the right types", "")
-	return parsed, claims, nil
+	return claims, nil
 }
 
 // typ: RFC 9068 §4 step 1, RFC 8725 §3.11: an ID token, an assertion or a
@@ -201,8 +204,26 @@ func required(c *symbolon.Claims, t *symbolon.Trace) *symbolon.Error {
 	return nil
 }
 
-func callerOf(c *symbolon.Claims) *Caller {
-	return &Caller{ClientID: c.ClientID, Subject: c.Subject, Scopes: c.Scopes(), TokenID: c.ID, Expiry: time.Unix(c.Expiry, 0), Claims: c}
+// verifiedOf puts what is known of a token into one piece of memory: requests
+// are many, and each of them makes one.
+func verifiedOf(c *symbolon.Claims, key *jose.Key) *verified {
+	v := new(struct {
+		verified
+		its    Caller
+		scopes [4]string // most tokens have no more
+	})
+	v.its = Caller{
+		ClientID: c.ClientID, Subject: c.Subject, Scopes: v.scopes[:0], TokenID: c.ID,
+		Expiry: time.Unix(c.Expiry, 0), Claims: c,
+	}
+	for scope := range strings.SplitSeq(c.Scope, " ") {
+		if scope != "" {
+			v.its.Scopes = append(v.its.Scopes, scope)
+		}
+	}
+	v.its.Scopes = slices.Clip(v.its.Scopes) // who appends to it gets a copy
+	v.caller, v.key = &v.its, key
+	return &v.verified
 }
 
 // quoted shows foreign text on one line, and not much of it.

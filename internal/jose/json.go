@@ -34,11 +34,18 @@ var errNotText = errors.New("is not a string")
 // Text returns what a JSON string says, given the text of a value as [VisitObject] has it.
 // The error, for a value that is not a string, goes behind the member's name.
 func Text(value []byte) (string, error) {
+	t, err := TextBytes(value)
+	return string(t), err
+}
+
+// TextBytes is [Text] without a copy, where there is nothing to unescape: the result is to be
+// read only, and lasts as long as value does.
+func TextBytes(value []byte) ([]byte, error) {
 	t, ok := unquote(value)
 	if !ok {
-		return "", errNotText
+		return nil, errNotText
 	}
-	return string(t), nil
+	return t, nil
 }
 
 // errSyntax and its siblings are made once: a refused token costs no formatting.

@@ -28,13 +28,21 @@ var errNoEmbeddedKey = fmt.Errorf("%w: jwk is missing", ErrHeader)
 // the key; [Proof.Key] does.
 func ParseProof(token string) (*Proof, error) {
 	p := new(Proof)
-	if err := p.parse(token, &p.embedded); err != nil {
+	if err := p.Read(token); err != nil {
 		return nil, err
 	}
-	if p.embedded == nil {
-		return nil, errNoEmbeddedKey
-	}
 	return p, nil
+}
+
+// Read is [ParseProof] into p, as [Token.Read].
+func (p *Proof) Read(token string) error {
+	if err := p.parse(token, &p.embedded); err != nil {
+		return err
+	}
+	if p.embedded == nil {
+		return errNoEmbeddedKey
+	}
+	return nil
 }
 
 // Key returns the key of the header, by [ParseKey]: public, strong and free of

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
+	"sync"
 )
 
 // Verify returns nil when signature is k's on message by alg, in the form that RFC 7518 §3
@@ -53,9 +54,10 @@ func (k *Key) verify(alg Algorithm, message, signature []byte) bool {
 	}
 	switch pub := k.checked.public.(type) {
 	case *ecdsa.PublicKey:
-		var space [maxDER]byte
-		digest := digestOf(hash, message)
-		return ecdsa.VerifyASN1(pub, digest.bytes(), appendDER(space[:0], signature))
+		s := scratches.Get().(*scratch)
+		defer scratches.Put(s)
+		s.digest = digestOf(hash, message)
+		return ecdsa.VerifyASN1(pub, s.digest.bytes(), appendDER(s.der[:0], signature))
 	case *rsa.PublicKey:
 		digest := digestOf(hash, message)
 		if family == familyPSS {
@@ -69,6 +71,15 @@ func (k *Key) verify(alg Algorithm, message, signature []byte) bool {
 	}
 	return false
 }
+
+// scratch is what crypto/ecdsa is given: it takes both by calls that make them escape, and
+// keeps neither. Nothing in it is secret.
+type scratch struct {
+	digest digest
+	der    [maxDER]byte
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
 // digest is a hash value without an allocation.
 type digest struct {

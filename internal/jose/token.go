@@ -54,6 +54,10 @@ func Parse(token string) (*Token, error) {
 	return t, nil
 }
 
+// Read is [Parse] into t, which is the zero value: for who has a place for it. When it returns an
+// error, t is of no use.
+func (t *Token) Read(token string) error { return t.parse(token, nil) }
+
 // parse reads token into t. A jwk in the header is put into embedded, or refused when that
 // is nil.
 func (t *Token) parse(token string, embedded *[]byte) error {
@@ -67,10 +71,11 @@ func (t *Token) parse(token string, embedded *[]byte) error {
 		strings.IndexByte(token[first+1:last], '.') >= 0 {
 		return ErrParts
 	}
-	t.text, t.signed = []byte(token), last
-	// One buffer for the three parts: each decodes to less than its own length.
-	buffer := make([]byte, segmentEncoding.DecodedLen(len(token)))
-	header, buffer, err := cutSegment(buffer, t.text[:first])
+	// One buffer for the text and its three parts: each decodes to less than its own length.
+	buffer := make([]byte, len(token)+segmentEncoding.DecodedLen(len(token)))
+	copy(buffer, token)
+	t.text, t.signed = buffer[:len(token):len(token)], last
+	header, buffer, err := cutSegment(buffer[len(token):], t.text[:first])
 	if err != nil {
 		return err
 	}
@@ -150,7 +155,7 @@ func (h *Header) member(name, value []byte) error {
 		if !ok {
 			return errType
 		}
-		h.Type = string(text)
+		h.Type = typeNamed(text)
 	case "crit":
 		return errCritical
 	case "b64":
@@ -161,6 +166,20 @@ func (h *Header) member(name, value []byte) error {
 		return errCompressed
 	}
 	return nil
+}
+
+// typeNamed returns constants for the types of the product, so that reading them allocates
+// nothing.
+func typeNamed(text []byte) string {
+	switch string(text) {
+	case "at+jwt":
+		return "at+jwt"
+	case "dpop+jwt":
+		return "dpop+jwt"
+	case "JWT":
+		return "JWT"
+	}
+	return string(text)
 }
 
 // Verify returns nil when k's owner signed the token. The algorithm is k's: a header that
