@@ -3,10 +3,13 @@ package dpop
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/jose"
@@ -49,47 +52,110 @@ const (
 const nonceLabel = "symbolon dpop nonce 1\x00"
 
 // Nonces makes and checks the nonces of RFC 9449 §8. It is safe for concurrent use and
-// keeps nothing but its keys, which it does not print.
+// keeps its keys, which it does not print, and what it worked out of them for the places and
+// the steps that are good now.
 type Nonces struct {
 	keys []NonceKey // the first one makes nonces, all are accepted
+
+	mu     sync.RWMutex
+	newest int64                    // the step in which worked was tidied last
+	worked map[nonceOf]*workedNonce // of the steps around newest alone
+}
+
+// nonceOf is what there is one nonce of.
+type nonceOf struct {
+	step  int64
+	place string
+}
+
+// workedNonce is the nonce of one place and step: its MAC by each key, and the text by the
+// current one.
+type workedNonce struct {
+	macs [][macSize]byte
+	text string
 }
 
 // NewNonces returns nonces made with the current key; those of previous keys are accepted
 // as well, so that keys can be exchanged while proofs are under way.
 func NewNonces(current NonceKey, previous ...NonceKey) *Nonces {
-	return &Nonces{keys: append([]NonceKey{current}, previous...)}
+	return &Nonces{keys: append([]NonceKey{current}, previous...), worked: make(map[nonceOf]*workedNonce)}
 }
 
 // Issue returns a nonce for place, the identifier of an issuer or API: 28 characters of
 // base64url, the same ones for all requests of 30 seconds.
 func (n *Nonces) Issue(place string, now time.Time) string {
-	var raw [nonceSize]byte
-	putStep(raw[:stepSize], stepAt(now))
-	mac := nonceMAC(&n.keys[0], raw[:stepSize], place)
-	copy(raw[stepSize:], mac[:])
-	return jose.EncodeSegment(raw[:])
+	step := stepAt(now)
+	return n.of(nonceOf{step, place}, step).text
 }
 
 // Check reports whether nonce was issued for place less than 5 minutes ago (4.5 at least),
 // with one of the keys.
 func (n *Nonces) Check(place, nonce string, now time.Time) bool {
-	if len(nonce) != nonceText {
+	raw, ok := decodeNonce(nonce)
+	if !ok {
 		return false
 	}
-	raw, err := jose.DecodeSegment(nonce)
-	if err != nil {
+	// The step is no secret. What is too old or too new is worked out for nobody, so that
+	// strangers cannot fill the memory.
+	current, step := stepAt(now), getStep(raw[:stepSize])
+	if age := current - step; age < -nonceAhead || age >= nonceSteps {
 		return false
 	}
-	step, mac := raw[:stepSize], raw[stepSize:]
 	valid := false
-	for i := range n.keys {
-		want := nonceMAC(&n.keys[i], step, place)
-		if hmac.Equal(want[:], mac) {
+	for _, want := range n.of(nonceOf{step, place}, current).macs {
+		if hmac.Equal(want[:], raw[stepSize:]) {
 			valid = true
 		}
 	}
-	age := stepAt(now) - getStep(step)
-	return valid && -nonceAhead <= age && age < nonceSteps
+	return valid
+}
+
+// decodeNonce decodes without an allocation.
+func decodeNonce(nonce string) (raw [nonceSize]byte, ok bool) {
+	if len(nonce) != nonceText {
+		return raw, false
+	}
+	var text [nonceText]byte
+	copy(text[:], nonce)
+	// No bits are left over, so each text stands for other bytes; line breaks, which the
+	// decoder skips, leave too few of them.
+	n, err := base64.RawURLEncoding.Decode(raw[:], text[:])
+	return raw, err == nil && n == nonceSize
+}
+
+// of gives the nonce of a place and step, which is worked out once; current is the step of
+// the clock.
+func (n *Nonces) of(id nonceOf, current int64) *workedNonce {
+	n.mu.RLock()
+	known := n.worked[id]
+	n.mu.RUnlock()
+	if known != nil {
+		return known
+	}
+	made := n.work(id)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.newest != current {
+		n.newest = current
+		maps.DeleteFunc(n.worked, func(old nonceOf, _ *workedNonce) bool {
+			return old.step <= current-nonceSteps || old.step > current+nonceAhead
+		})
+	}
+	n.worked[id] = made
+	return made
+}
+
+// work makes the nonce of a place and step.
+func (n *Nonces) work(id nonceOf) *workedNonce {
+	var raw [nonceSize]byte
+	putStep(raw[:stepSize], id.step)
+	made := &workedNonce{macs: make([][macSize]byte, len(n.keys))}
+	for i := range n.keys {
+		made.macs[i] = nonceMAC(&n.keys[i], raw[:stepSize], id.place)
+	}
+	copy(raw[stepSize:], made.macs[0][:])
+	made.text = jose.EncodeSegment(raw[:])
+	return made
 }
 
 // stepAt is the number of the time step of now; times before 1970 have none and are step 0.

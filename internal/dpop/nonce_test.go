@@ -123,3 +123,31 @@ func TestNonceKeyRedacts(t *testing.T) {
 		}
 	}
 }
+
+// TestNoncesAreWorkedOutOnce: a place's nonce costs no MAC and no memory while it is known,
+// and strangers cannot make the memory grow.
+func TestNoncesAreWorkedOutOnce(t *testing.T) {
+	n := NewNonces(NonceKey{1}, NonceKey{2})
+	nonce := n.Issue(place, testNow)
+	if allocs := testing.AllocsPerRun(100, func() {
+		if n.Issue(place, testNow) != nonce || !n.Check(place, nonce, testNow.Add(4*time.Minute)) {
+			t.Fatal("another nonce")
+		}
+	}); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+	var raw [nonceSize]byte
+	for step := range int64(5000) {
+		putStep(raw[:stepSize], stepAt(testNow)-2500+step)
+		n.Check(place, jose.EncodeSegment(raw[:]), testNow)
+	}
+	for i := range 1000 { // 8 hours
+		n.Issue(place, testNow.Add(time.Duration(i)*nonceStep))
+	}
+	if most := nonceSteps + nonceAhead; len(n.worked) > most {
+		t.Errorf("%d nonces of one place are kept, want at most %d", len(n.worked), most)
+	}
+	if !n.Check(place, nonce, testNow) { // a clock that was set back
+		t.Error("a nonce is refused that was forgotten")
+	}
+}
