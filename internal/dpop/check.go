@@ -77,35 +77,58 @@ var defaultAlgorithms = jose.SigningAlgorithms()
 // code invalid_dpop_proof. The nonce, the binding of the token to the proof's key and
 // whether the proof was presented before are the caller's to check, in this order.
 func Check(header []string, e Expectation) (*Proof, error) {
-	c := checker{Expectation: e, proof: new(Proof)}
+	c := checker{Expectation: e}
 	if err := c.run(header); err != nil {
 		return nil, err // never a nil *symbolon.Error in an error
 	}
-	return c.proof, nil
+	p := c.proof // the checker itself stays on the stack
+	return &p, nil
 }
 
 // checker holds what the steps of one check share.
 type checker struct {
 	Expectation
-	token  *jose.Proof
+	token  jose.Proof
 	claims claims
-	proof  *Proof
+	proof  Proof
 
 	remembered bool // the key was known before
 }
 
-// run takes the steps.
+// run takes the steps, by name: through a list of functions all that they touch would have to
+// be allocated.
 func (c *checker) run(header []string) *symbolon.Error {
-	for _, step := range [...]func() *symbolon.Error{
-		func() *symbolon.Error { return c.single(header) },
-		c.typ, c.algorithm, c.key, c.signature, c.content,
-		c.method, c.url, c.times, c.accessToken,
-	} {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := c.single(header); err != nil {
+		return err
 	}
-	p := c.proof
+	if err := c.typ(); err != nil {
+		return err
+	}
+	if err := c.algorithm(); err != nil {
+		return err
+	}
+	if err := c.key(); err != nil {
+		return err
+	}
+	if err := c.signature(); err != nil {
+		return err
+	}
+	if err := c.content(); err != nil {
+		return err
+	}
+	if err := c.method(); err != nil {
+		return err
+	}
+	if err := c.url(); err != nil {
+		return err
+	}
+	if err := c.times(); err != nil {
+		return err
+	}
+	if err := c.accessToken(); err != nil {
+		return err
+	}
+	p := &c.proof
 	p.ReplayKey = replayKey(p.Thumbprint, p.ID, p.HTU)
 	p.Expires = p.IssuedAt.Add(c.window() + Overlap)
 	return nil
@@ -122,7 +145,7 @@ func (c *checker) single(header []string) *symbolon.Error {
 	case len(header) > 1:
 		refused = errSeveral
 	default:
-		c.token, err = jose.ParseProof(header[0])
+		err = c.token.Read(header[0])
 		refused = refusal(err)
 	}
 	if refused == nil {
@@ -207,34 +230,38 @@ func (c *checker) content() *symbolon.Error {
 	if err := c.claims.complete(); err != nil {
 		return c.fail("proof claims", want, "no "+err.missing, err.refused)
 	}
-	c.proof.ID, c.proof.Nonce = c.claims.id, c.claims.nonce
+	c.proof.ID, c.proof.Nonce = string(c.claims.id), string(c.claims.nonce)
 	c.ok("proof claims", want, "")
 	return nil
 }
 
 // method: RFC 9449 §4.3 step 8. Methods have a case (RFC 9110 §9.1).
 func (c *checker) method() *symbolon.Error {
-	if c.claims.method != c.Method {
-		return c.fail("proof method", c.quoted(c.Method), c.quoted(c.claims.method), errMethod)
+	if string(c.claims.method) != c.Method {
+		return c.fail("proof method", c.quoted(c.Method), c.quotedText(c.claims.method), errMethod)
 	}
-	c.ok("proof method", c.quoted(c.Method), c.quoted(c.claims.method))
+	c.ok("proof method", c.quoted(c.Method), c.quoted(c.Method))
 	return nil
 }
 
 // url: RFC 9449 §4.3 step 9.
 func (c *checker) url() *symbolon.Error {
-	htu := c.claims.url
-	if !slices.Contains(c.URLs, htu) {
-		var err error
-		if htu, err = NormalizeURL(htu); err != nil {
+	for _, known := range c.URLs {
+		if string(c.claims.url) == known { // as nearly all clients spell it
+			c.proof.HTU = known
+		}
+	}
+	if c.proof.HTU == "" {
+		htu, err := NormalizeURL(string(c.claims.url))
+		if err != nil {
 			return c.fail("proof url", c.quoted(c.URLs...), err.Error(), errURL.WithCause(err))
 		}
 		if !slices.Contains(c.URLs, htu) {
 			return c.fail("proof url", c.quoted(c.URLs...), c.quoted(htu), errURL)
 		}
+		c.proof.HTU = htu
 	}
-	c.proof.HTU = htu
-	c.ok("proof url", c.quoted(c.URLs...), c.quoted(htu))
+	c.ok("proof url", c.quoted(c.URLs...), c.quoted(c.proof.HTU))
 	return nil
 }
 
@@ -268,10 +295,11 @@ func (c *checker) accessToken() *symbolon.Error {
 		return nil // nothing is presented; what the proof says of a token matters to nobody
 	}
 	const want = "ath is the hash of the access token"
+	var space [hashText]byte
 	switch {
-	case c.claims.tokenHash == "":
+	case len(c.claims.tokenHash) == 0:
 		return c.fail("proof token", want, "no ath", errNoTokenHash)
-	case subtle.ConstantTimeCompare([]byte(c.claims.tokenHash), []byte(tokenHash(c.AccessToken))) != 1:
+	case subtle.ConstantTimeCompare(c.claims.tokenHash, appendTokenHash(space[:0], c.AccessToken)) != 1:
 		return c.fail("proof token", want, "the hash of something else", errTokenHash)
 	}
 	c.ok("proof token", want, "")

@@ -11,8 +11,9 @@ import (
 // claims are those that a proof has (RFC 9449 §4.2), and exp and nbf, which it may have.
 // All others are ignored.
 type claims struct {
-	id, method, url  string
-	tokenHash, nonce string
+	// Texts are parts of the payload, or copies where it had escapes.
+	id, method, url  []byte
+	tokenHash, nonce []byte
 	issuedAt         time.Time // zero when absent
 	expiry           time.Time
 	notBefore        time.Time // zero when absent
@@ -26,15 +27,15 @@ func (c *claims) read(payload []byte) error { return jose.VisitObject(payload, c
 func (c *claims) member(name, value []byte) (err error) {
 	switch string(name) {
 	case "jti":
-		c.id, err = jose.Text(value)
+		c.id, err = jose.TextBytes(value)
 	case "htm":
-		c.method, err = jose.Text(value)
+		c.method, err = jose.TextBytes(value)
 	case "htu":
-		c.url, err = jose.Text(value)
+		c.url, err = jose.TextBytes(value)
 	case "ath":
-		c.tokenHash, err = jose.Text(value)
+		c.tokenHash, err = jose.TextBytes(value)
 	case "nonce":
-		c.nonce, err = jose.Text(value)
+		c.nonce, err = jose.TextBytes(value)
 	case "iat":
 		c.issuedAt, err = jose.NumericDate(value)
 	case "exp":
@@ -58,11 +59,11 @@ type incomplete struct {
 // complete returns the first of the required claims that is missing, nil when none is.
 func (c *claims) complete() *incomplete {
 	switch {
-	case c.id == "" || len(c.id) > maxID:
+	case len(c.id) == 0 || len(c.id) > maxID:
 		return &incomplete{"jti of 1 to 256 bytes", errID}
-	case c.method == "":
+	case len(c.method) == 0:
 		return &incomplete{"htm", errMethod}
-	case c.url == "":
+	case len(c.url) == 0:
 		return &incomplete{"htu", errURL}
 	case c.issuedAt.IsZero():
 		return &incomplete{"iat", errIssuedAt}

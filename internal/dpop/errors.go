@@ -78,6 +78,14 @@ func (c *checker) stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// quotedText is quoted for a text that is a string only where there is a trace.
+func (c *checker) quotedText(text []byte) string {
+	if c.Trace == nil {
+		return ""
+	}
+	return c.quoted(string(text))
+}
+
 // quoted is what somebody sent, for the trace: bounded and on one line.
 func (c *checker) quoted(values ...string) string {
 	const most = 200

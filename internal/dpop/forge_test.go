@@ -101,3 +101,6 @@ func proofOf(t *testing.T, key crypto.Signer, r ProofRequest) string {
 func testRequest() ProofRequest {
 	return ProofRequest{Method: "POST", URL: testURL, AccessToken: testToken, Nonce: "n-1", Time: testNow}
 }
+
+// tokenHash is an ath.
+func tokenHash(token string) string { return string(appendTokenHash(nil, token)) }

@@ -88,7 +88,7 @@ func (r ProofRequest) appendClaims(b []byte, htu string) []byte {
 	var id [16]byte
 	rand.Read(id[:])
 	b = append(b, `{"jti":"`...)
-	b = append(b, jose.EncodeSegment(id[:])...)
+	b = jose.AppendSegment(b, id[:])
 	b = append(b, `","htm":"`...)
 	b = append(b, r.Method...)
 	b = append(b, `","htu":"`...)
@@ -97,7 +97,7 @@ func (r ProofRequest) appendClaims(b []byte, htu string) []byte {
 	b = strconv.AppendInt(b, r.Time.Unix(), 10)
 	if r.AccessToken != "" {
 		b = append(b, `,"ath":"`...)
-		b = append(b, tokenHash(r.AccessToken)...)
+		b = appendTokenHash(b, r.AccessToken)
 		b = append(b, '"')
 	}
 	if r.Nonce != "" {
@@ -108,10 +108,14 @@ func (r ProofRequest) appendClaims(b []byte, htu string) []byte {
 	return append(b, '}')
 }
 
-// tokenHash is the ath of an access token (RFC 9449 §4.2).
-func tokenHash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return jose.EncodeSegment(sum[:])
+// hashText is the length of an ath.
+const hashText = (sha256.Size*8 + 5) / 6
+
+// appendTokenHash appends the ath of an access token (RFC 9449 §4.2).
+func appendTokenHash(b []byte, token string) []byte {
+	var space [1 << 10]byte // of most tokens
+	sum := sha256.Sum256(append(space[:0], token...))
+	return jose.AppendSegment(b, sum[:])
 }
 
 // httpToken reports whether s is a token of RFC 9110 §5.6.2, as a method is.

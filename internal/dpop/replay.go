@@ -42,8 +42,8 @@ var (
 // The first has a fixed length and the second says its own, so no two are one text.
 func replayKey(thumbprint, id, htu string) [32]byte {
 	const label = "symbolon dpop proof 1\x00"
-	b := make([]byte, 0, len(label)+len(thumbprint)+4+len(id)+len(htu))
-	b = append(b, label...)
+	var space [512]byte // for most; the longest jti and htu get more
+	b := append(space[:0], label...)
 	b = append(b, thumbprint...)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(id)))
 	b = append(b, id...)

@@ -26,6 +26,60 @@ var (
 // is strict: a user, a relative reference, white space, backslashes, characters beyond ASCII
 // and broken percent-encodings are errors. What it returns it returns unchanged.
 func NormalizeURL(u string) (string, error) {
+	if isNormal(u) {
+		return u, nil
+	}
+	return normalize(u)
+}
+
+// isNormal reports whether u is surely as [normalize] leaves it, as nearly all are: it looks
+// for what has nothing in it that could be spelt in another way. Of others it says false.
+func isNormal(u string) bool {
+	rest, ok := strings.CutPrefix(u, "https://")
+	if !ok {
+		rest, ok = strings.CutPrefix(u, "http://")
+	}
+	slash := strings.IndexByte(rest, '/')
+	if !ok || slash <= 0 || strings.Contains(rest, "/.") {
+		return false
+	}
+	for i := range len(rest) {
+		allowed := plainPath
+		if i < slash {
+			allowed = plainHost
+		}
+		if plainChars[rest[i]]&allowed == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// plainChars tells where a character means itself and nothing else.
+var plainChars = func() (chars [256]uint8) {
+	for i := range chars {
+		c := byte(i)
+		if alphanumeric(c) && !('A' <= c && c <= 'Z') || contains(hostMarks, c) {
+			chars[i] |= plainHost
+		}
+		if unreserved(c) || contains(pathMarks, c) || c == '/' {
+			chars[i] |= plainPath
+		}
+	}
+	return chars
+}()
+
+const (
+	plainHost uint8 = 1 << iota
+	plainPath
+)
+
+const (
+	hostMarks = "-._"           // in a name, besides letters and digits
+	pathMarks = "!$&'()*+,;=:@" // in a path segment, besides what is unreserved (RFC 3986 §3.3)
+)
+
+func normalize(u string) (string, error) {
 	scheme, rest, ok := strings.Cut(u, "://")
 	scheme = asciiLower(scheme)
 	if !ok || scheme != "https" && scheme != "http" {
@@ -86,7 +140,7 @@ func validHost(host string) bool {
 		return ok && err == nil && a.Is6() && a.Zone() == ""
 	}
 	for i := range len(host) {
-		if c := host[i]; !alphanumeric(c) && !contains("-._", c) {
+		if c := host[i]; !alphanumeric(c) && !contains(hostMarks, c) {
 			return false
 		}
 	}
@@ -150,7 +204,7 @@ func appendSegment(b []byte, segment string) ([]byte, bool) {
 			i += 2
 		case c <= ' ' || c > '~' || c == '\\':
 			return nil, false
-		case unreserved(c) || contains("!$&'()*+,;=:@", c):
+		case unreserved(c) || contains(pathMarks, c):
 			b = append(b, c)
 		default:
 			b = appendEncoded(b, c)

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestNormalizeURL(t *testing.T) {
@@ -191,4 +193,28 @@ func respell(u string) string {
 		}
 	}
 	return b.String() + "?q=/../#f"
+}
+
+// TestIsNormalKnowsOnlyWhatIsNormal: what it lets pass unread, normalize would not change.
+func TestIsNormalKnowsOnlyWhatIsNormal(t *testing.T) {
+	for u, want := range map[string]bool{
+		"https://api.example.com/v1/orders": true, "http://a_b-c.d/~x/a;b=c,d:e@f": true, "https://h/": true, "https://h/a//b": true, "https://h/a.b/c..": true,
+		"https://h": false, "https:///": false, "HTTPS://h/": false, "https://H/": false, "https://h/%41": false, "https://h/a/.": false, "https://h/a/../b": false,
+		"https://h/a?": false, "https://h/#": false, "https://u@h/": false, "https://h:443/": false, "https://h/ ": false, "https://h/\\": false, "https://h/\"": false,
+		"https://h\x7f/": false, "https://[::1]/": false, "https://h/é": false, "ftp://h/": false, "//h/": false, "": false,
+	} {
+		if got := isNormal(u); got != want {
+			t.Errorf("%q: %v", u, got)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		u := rapid.SampledFrom([]string{"https://", "http://", "https:/", "Http://"}).Draw(t, "scheme") +
+			rapid.StringOfN(rapid.RuneFrom([]rune("aA1-._~:@/%?#[]\\ !é")), 0, 20, -1).Draw(t, "rest")
+		if !isNormal(u) {
+			return
+		}
+		if got, err := normalize(u); err != nil || got != u {
+			t.Fatalf("%q is %q, %v", u, got, err)
+		}
+	})
 }

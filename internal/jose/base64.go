@@ -14,6 +14,9 @@ func EncodeSegment(data []byte) string {
 	return segmentEncoding.EncodeToString(data)
 }
 
+// AppendSegment is [EncodeSegment] at the end of dst.
+func AppendSegment(dst, data []byte) []byte { return segmentEncoding.AppendEncode(dst, data) }
+
 // DecodeSegment is the inverse of [EncodeSegment], and of nothing else: whatever it accepts
 // encodes to the same text again. All other input is [ErrBase64].
 func DecodeSegment(s string) ([]byte, error) {
