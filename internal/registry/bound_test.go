@@ -111,9 +111,11 @@ func TestSeveralResources(t *testing.T) {
 		api("b", APIToken{Lifetime: Duration(5 * time.Minute)}, "", "b:read", "both"),
 		api("rsa", APIToken{Algorithm: "RS256"}, "", "rsa:read"),
 		api("jwt", APIToken{Typ: "JWT"}, "", "jwt:read"),
+		api("sealed", APIToken{Format: FormatOpaque}, "", "sealed:read"),
+		api("closed", APIToken{Format: FormatOpaque}, "", "closed:read"),
 		api("proof", APIToken{}, BoundDPoP, "proof:read"),
 		api("cert", APIToken{}, BoundMTLS, "cert:read"))
-	access := map[string][]string{"a": {"a:read", "a:write", "both"}, "b": {"b:read"}, "rsa": {"rsa:read"}, "jwt": nil, "proof": {"proof:read"}, "cert": {"cert:read"}}
+	access := map[string][]string{"a": {"a:read", "a:write", "both"}, "b": {"b:read"}, "rsa": {"rsa:read"}, "jwt": nil, "sealed": {"sealed:read"}, "closed": {"closed:read"}, "proof": {"proof:read"}, "cert": {"cert:read"}}
 	for _, tt := range []struct {
 		name      string
 		resources []string
@@ -135,6 +137,8 @@ func TestSeveralResources(t *testing.T) {
 		{name: "a scope that is not granted", resources: []string{"a", "jwt"}, scopes: []string{"jwt:read"}, binding: BindingDPoP, err: errKinds},
 		{name: "other algorithms", resources: []string{"a", "rsa"}, scopes: []string{"a:read"}, binding: BindingDPoP, err: errKinds},
 		{name: "another typ", resources: []string{"a", "jwt"}, scopes: []string{"a:read"}, binding: BindingDPoP, err: errKinds},
+		{name: "another format", resources: []string{"a", "sealed"}, scopes: []string{"a:read"}, binding: BindingDPoP, err: errKinds},
+		{name: "both opaque", resources: []string{"sealed", "closed"}, scopes: []string{"closed:read"}, binding: BindingDPoP, want: "closed:read"},
 		{name: "one demands a proof", resources: []string{"a", "proof"}, scopes: []string{"a:read"}, binding: BindingMTLS, err: errWantDPoP},
 		{name: "one demands a proof and gets it", resources: []string{"a", "proof"}, scopes: []string{"a:read"}, binding: BindingDPoP, want: "a:read"},
 		{name: "a proof and a certificate", resources: []string{"cert", "proof"}, scopes: []string{"cert:read"}, binding: BindingDPoP, err: errNoBinding},

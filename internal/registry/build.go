@@ -25,6 +25,7 @@ func Build(base string, pos Position, objects []Doc) (*Snapshot, []Warning) {
 	for _, doc := range objects {
 		b.decode(doc)
 	}
+	b.denials()
 	b.issuers()
 	b.apis()
 	b.keys()
@@ -63,6 +64,7 @@ func (b *builder) decode(doc Doc) {
 	case *Operator:
 		b.s.Operators[o.ID] = o
 	case *Denial:
+		o.Commit = doc.Seq
 		b.s.Denials[o.ID] = o
 	case *Key:
 		b.allKeys = append(b.allKeys, o)
@@ -91,6 +93,8 @@ func (b *builder) issuers() {
 			Keys:     make(map[jose.Algorithm][]*Key),
 			byID:     make(map[string]*target),
 			byTarget: make(map[string]*target),
+			serves:   make(map[string][]*API),
+			denied:   b.s.denied,
 		}
 		b.s.Issuers[i.ID] = v
 		b.s.byHost[host] = append(b.s.byHost[host], v)
@@ -124,7 +128,24 @@ func (b *builder) apis() {
 		}
 		v.byID[id] = t
 		v.APIs = append(v.APIs, api)
+		for _, client := range api.ResourceServers {
+			v.serves[client] = append(v.serves[client], api)
+		}
 	}
+}
+
+// denials makes the index of what is denied.
+func (b *builder) denials() {
+	b.s.denied = newDenied()
+	for _, d := range b.s.Denials {
+		n := d.N
+		if n == 0 {
+			n = always // it refuses whatever gen a token has
+		}
+		b.s.denied.add(d, n)
+		b.s.merged = append(b.s.merged, d.Merged...)
+	}
+	slices.SortFunc(b.s.merged, func(x, y MergedDenial) int { return strings.Compare(x.ID, y.ID) })
 }
 
 func newTarget(api *API) *target {

@@ -17,11 +17,12 @@ func TestDecodeEveryKind(t *testing.T) {
 	day := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for kind, obj := range map[string]any{
 		KindIssuer:   &Issuer{ID: "partners", URL: "https://p.example", Token: IssuerToken{Lifetime: DefaultLifetime}, Keys: KeySchedule{Rotate: DefaultRotate}},
-		KindAPI:      &API{ID: "orders", Issuer: "default", Identifier: "https://o.example", Scopes: scopes("a*", "b")},
+		KindAPI:      &API{ID: "orders", Issuer: "default", Identifier: "https://o.example", Scopes: scopes("a*", "b"), ResourceServers: []string{"orders-api"}},
 		KindClient:   goodClient(),
 		KindKey:      &Key{ID: "k", Issuer: "default", Algorithm: "ES256", Public: json.RawMessage(`{"kty":"EC"}`), Announced: day, Activates: day},
 		KindOperator: &Operator{ID: "ann", Role: RoleAdmin},
-		KindDenial:   &Denial{ID: "client:c", What: DenyClient, Client: "c", N: 1<<40 + 5, Expires: day},
+		KindDenial: &Denial{ID: "client:c", What: DenyClient, Client: "c", N: 1<<40 + 5, Expires: day,
+			Merged: []MergedDenial{{ID: "j1", Expires: day}}},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			b, err := Encode(obj, nil)

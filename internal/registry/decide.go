@@ -35,9 +35,9 @@ type Decision struct {
 	Scopes    []string // as asked for, without repetitions; sorted where nothing was asked for
 	Scope     string   // Scopes, joined with spaces
 	Lifetime  time.Duration
-	Algorithm jose.Algorithm
-	Format    string                     // FormatJWT
-	Typ       string                     // header parameter typ
+	Format    string                     // FormatJWT or FormatOpaque
+	Algorithm jose.Algorithm             // that signs a JWT; "" for an opaque token
+	Typ       string                     // header parameter typ of a JWT; "" for an opaque token
 	Extra     map[string]json.RawMessage // extra claims; reserved names in it are not to be written
 }
 
@@ -98,19 +98,14 @@ func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) {
 	scope := strings.Join(scopes, " ")
 	t.OK("scope", "RFC 6749 §3.3", "granted to the client at the API", clip(scope))
 	d := &Decision{
-		APIs:      api.apis,
-		Audience:  api.audience,
-		Scopes:    scopes,
-		Scope:     scope,
-		Lifetime:  api.lifetime(f.Issuer.Issuer),
-		Algorithm: api.api.SigningAlgorithm(),
-		Format:    FormatJWT,
-		Typ:       api.api.Token.Typ,
-		Extra:     f.Client.Claims,
+		APIs:     api.apis,
+		Audience: api.audience,
+		Scopes:   scopes,
+		Scope:    scope,
+		Lifetime: api.lifetime(f.Issuer.Issuer),
+		Extra:    f.Client.Claims,
 	}
-	if d.Typ == "" {
-		d.Typ = symbolon.TypAccessToken
-	}
+	d.Format, d.Algorithm, d.Typ = api.api.tokenForm()
 	return d, nil
 }
 

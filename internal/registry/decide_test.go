@@ -321,9 +321,9 @@ func TestViewOfAnotherSnapshotIsAMistakeOfTheProgram(t *testing.T) {
 }
 
 func TestWhatTheTokenWillBe(t *testing.T) {
-	s := world(t)
+	s := world(t, doc(t, KindAPI, "closed", &API{ID: "closed", Issuer: "default", Identifier: "https://closed.example", Token: APIToken{Format: FormatOpaque}}))
 	claims := map[string]json.RawMessage{"role": json.RawMessage(`"batch"`)}
-	c := &Client{ID: "c", State: StateActive, Issuers: []string{"default", "partners"}, Claims: claims, Access: map[string][]string{"orders": {}, "stock": {}, "partner": {}}}
+	c := &Client{ID: "c", State: StateActive, Issuers: []string{"default", "partners"}, Claims: claims, Access: map[string][]string{"orders": {}, "stock": {}, "partner": {}, "closed": {}}}
 	for _, tt := range []struct {
 		issuer, resource string
 		lifetime         time.Duration
@@ -333,12 +333,13 @@ func TestWhatTheTokenWillBe(t *testing.T) {
 		{"default", "https://orders.example.com", 10 * time.Minute, jose.RS256, "JWT"},
 		{"default", "https://stock.example.com/v1", 30 * time.Minute, jose.ES256, "at+jwt"},
 		{"partners", "https://partner.example", time.Hour, jose.ES256, "at+jwt"},
+		{"default", "https://closed.example", 30 * time.Minute, "", ""},
 	} {
 		d, err := Decide(s, Facts{Issuer: s.Issuers[tt.issuer], Client: c, Resources: []string{tt.resource}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d.Lifetime != tt.lifetime || d.Algorithm != tt.alg || d.Typ != tt.typ || d.Format != FormatJWT || string(d.Extra["role"]) != `"batch"` {
+		if d.Lifetime != tt.lifetime || d.Algorithm != tt.alg || d.Typ != tt.typ || (d.Format == FormatOpaque) != (tt.typ == "") || string(d.Extra["role"]) != `"batch"` {
 			t.Errorf("%s: %+v", tt.resource, d)
 		}
 	}

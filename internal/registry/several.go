@@ -3,6 +3,7 @@ package registry
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -39,11 +40,8 @@ func (f *Facts) together(parts []*target, t *symbolon.Trace) (*target, error) {
 
 // kindOf is what makes tokens of two APIs different.
 func kindOf(a *API) string {
-	d := Decision{Format: FormatJWT, Typ: a.Token.Typ, Algorithm: a.SigningAlgorithm()}
-	if d.Typ == "" {
-		d.Typ = symbolon.TypAccessToken
-	}
-	return d.Format + " " + string(d.Algorithm) + " " + d.Typ
+	format, algorithm, typ := a.tokenForm()
+	return strings.TrimSpace(format + " " + string(algorithm) + " " + typ)
 }
 
 // lifetime is that of the API whose tokens live least.

@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
@@ -49,6 +51,8 @@ type Snapshot struct {
 	Denials   map[string]*Denial
 
 	byHost map[string][]*IssuerView
+	denied *denied        // of Denials
+	merged []MergedDenial // of Denials, by id
 }
 
 // IssuerView is an issuer with all that its endpoints need. Its Keys hide the
@@ -63,6 +67,9 @@ type IssuerView struct {
 
 	byID     map[string]*target
 	byTarget map[string]*target
+	serves   map[string][]*API // by the id of a client: the APIs that it may ask about
+	denied   *denied
+	pending  *denied // nil: nothing is
 }
 
 // target is an API with what a decision about it needs, made once; or several
@@ -80,6 +87,18 @@ type target struct {
 // the longest path first.
 func (s *Snapshot) IssuersAt(host string) []*IssuerView {
 	return s.byHost[host]
+}
+
+// Merged are the ids of pending denials that became denials of this snapshot, and
+// that a validator may still hold at that time.
+func (s *Snapshot) Merged(now time.Time) []string {
+	var ids []string
+	for _, m := range s.merged {
+		if m.Expires.After(now) {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
 }
 
 // Target is the API that the name means at this issuer; nil when there is
@@ -101,12 +120,17 @@ func (v *IssuerView) target(name string, legacy bool) *target {
 	return t
 }
 
+// Serves are the APIs of this issuer whose tokens the client may ask about
+// (RFC 7662 §2.1), by id; none for most clients.
+func (v *IssuerView) Serves(client string) []*API { return v.serves[client] }
+
 // Algorithms are the signing algorithms that the issuer's APIs use, sorted;
-// ES256 when it has no API yet, so that a key waits for the first.
+// ES256 when no API has signed tokens, so that a key waits for the first, and
+// signs what else the issuer says.
 func (v *IssuerView) Algorithms() []jose.Algorithm {
 	var all []jose.Algorithm
 	for _, api := range v.APIs {
-		if a := api.SigningAlgorithm(); !slices.Contains(all, a) {
+		if a := api.SigningAlgorithm(); !api.Opaque() && !slices.Contains(all, a) {
 			all = append(all, a)
 		}
 	}
@@ -166,7 +190,19 @@ func (a *API) TokenLifetime(i *Issuer) time.Duration {
 	return i.TokenLifetime()
 }
 
-// SigningAlgorithm is the algorithm of the API's tokens.
+// Opaque reports whether the API's tokens are sealed rather than signed.
+func (a *API) Opaque() bool { return a.Token.Format == FormatOpaque }
+
+// tokenForm is the format of the API's tokens, and where they are signed the
+// algorithm and the header parameter typ.
+func (a *API) tokenForm() (format string, algorithm jose.Algorithm, typ string) {
+	if a.Opaque() {
+		return FormatOpaque, "", ""
+	}
+	return FormatJWT, a.SigningAlgorithm(), cmp.Or(a.Token.Typ, symbolon.TypAccessToken)
+}
+
+// SigningAlgorithm is the algorithm of the API's tokens, where they are signed.
 func (a *API) SigningAlgorithm() jose.Algorithm {
 	if a.Token.Algorithm == "" {
 		return jose.ES256

@@ -92,7 +92,10 @@ const (
 )
 
 // Token formats of an API.
-const FormatJWT = "jwt"
+const (
+	FormatJWT    = "jwt"    // signed claims, which the API checks by itself (RFC 9068)
+	FormatOpaque = "opaque" // sealed claims, which the API asks the issuer for (RFC 7662)
+)
 
 // API is a protected resource of one issuer (RFC 8707): the aud of its tokens.
 type API struct {
@@ -109,6 +112,10 @@ type API struct {
 	// written down for the API, which gives the nonces and must be configured to:
 	// resource.Config.NonceKey. Nothing here acts on it.
 	DPoPNonce string `json:"dpop_nonce,omitempty"`
+
+	// ResourceServers are the ids of the clients that may ask the issuer about
+	// tokens of this API (RFC 7662 §2.1). Nobody else may.
+	ResourceServers []string `json:"resource_servers,omitempty"`
 }
 
 // Bound says whether tokens must be bound to a key of the client, and how.
@@ -128,10 +135,10 @@ type Scope struct {
 
 // APIToken says what an API's tokens look like.
 type APIToken struct {
-	Format    string   `json:"format,omitempty"`    // "jwt"
+	Format    string   `json:"format,omitempty"`    // FormatJWT when empty; FormatOpaque
 	Lifetime  Duration `json:"lifetime,omitempty"`  // zero: the issuer's
-	Algorithm string   `json:"algorithm,omitempty"` // ES256 when empty; ES256 ES384 PS256 RS256 EdDSA
-	Typ       string   `json:"typ,omitempty"`       // "at+jwt" when empty; "JWT" for old verifiers
+	Algorithm string   `json:"algorithm,omitempty"` // of a JWT: ES256 when empty; ES256 ES384 PS256 RS256 EdDSA
+	Typ       string   `json:"typ,omitempty"`       // of a JWT: "at+jwt" when empty; "JWT" for old verifiers
 }
 
 // States of a client.
@@ -244,4 +251,17 @@ type Denial struct {
 	KID        string    `json:"kid,omitempty"`
 	N          int64     `json:"n"` // epoch·2⁴⁰ + the commit that holds it
 	Expires    time.Time `json:"expires"`
+	// Merged are the pending denials that became this one.
+	Merged []MergedDenial `json:"merged,omitempty"`
+
+	// Commit is the number of the commit that wrote it. It is known in a
+	// Snapshot alone.
+	Commit int64 `json:"-"`
+}
+
+// MergedDenial is a denial that a node kept in its journal while the store was
+// away. Validators may still hold it until it expires.
+type MergedDenial struct {
+	ID      string    `json:"id"`
+	Expires time.Time `json:"expires"`
 }

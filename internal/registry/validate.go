@@ -98,16 +98,50 @@ func (a *API) Validate() error {
 		p.scope(at("scopes", scope), scope)
 		p.text(at("scopes", scope, "description"), a.Scopes[scope].Description, maxDescription)
 	}
-	p.only("token.format", a.Token.Format, FormatJWT, "opaque")
+	p.oneOf("token.format", a.Token.Format, []string{FormatJWT, FormatOpaque})
 	p.lifetime("token.lifetime", a.Token.Lifetime)
-	p.algorithm("token.algorithm", a.Token.Algorithm)
-	if !slices.Contains([]string{"", "at+jwt", "JWT"}, a.Token.Typ) {
-		p.add("token.typ", "not a type of access token", `write "at+jwt", or "JWT" for verifiers that know no other`)
-	}
+	p.tokenForm(a.Token)
+	p.resourceServers(a.ResourceServers)
 	p.oneOf("bound", a.Bound, boundValues)
 	p.oneOf("dpop_nonce", a.DPoPNonce, nonceValues)
 	p.size(a, MaxDoc)
 	return p.found.Err()
+}
+
+// tokenForm checks what only tokens have that are signed.
+func (p *problems) tokenForm(t APIToken) {
+	const sealed = "an opaque token is sealed, not signed"
+	if t.Format == FormatOpaque {
+		if t.Algorithm != "" {
+			p.add("token.algorithm", sealed, "remove it, or write format: jwt")
+		}
+		if t.Typ != "" {
+			p.add("token.typ", sealed+", and has no header", "remove it, or write format: jwt")
+		}
+		return
+	}
+	p.algorithm("token.algorithm", t.Algorithm)
+	if !slices.Contains([]string{"", "at+jwt", "JWT"}, t.Typ) {
+		p.add("token.typ", "not a type of access token", `write "at+jwt", or "JWT" for verifiers that know no other`)
+	}
+}
+
+// maxResourceServers bounds how many clients may ask about an API's tokens.
+const maxResourceServers = 256
+
+func (p *problems) resourceServers(clients []string) {
+	if len(clients) > maxResourceServers {
+		p.add("resource_servers", fmt.Sprintf("more than %d clients", maxResourceServers), "let the instances of one program share a client")
+		return
+	}
+	for i, id := range clients {
+		switch {
+		case !ValidClientID(id):
+			p.add(at("resource_servers", id), "not the id of a client", "write 1 to 128 of A-Z, a-z, 0-9 and ._~-")
+		case slices.Contains(clients[:i], id):
+			p.add(at("resource_servers", id), "it is named twice", "name it once")
+		}
+	}
 }
 
 // Validate says everything that is wrong with the operator.
@@ -218,18 +252,6 @@ func (p *problems) algorithm(path, name string) {
 }
 
 var signingAlgorithms = []jose.Algorithm{jose.ES256, jose.ES384, jose.PS256, jose.RS256, jose.EdDSA}
-
-// only checks a member that has one value in this version; planned are values
-// that mean something, but not yet.
-func (p *problems) only(path, value, implemented string, planned ...string) {
-	switch {
-	case value == "" || value == implemented:
-	case slices.Contains(planned, value):
-		p.add(path, fmt.Sprintf("%q is not implemented in this version", value), "write "+implemented+", or remove it")
-	default:
-		p.add(path, "not a known value", "write "+implemented+", or remove it")
-	}
-}
 
 // oneOf checks a member that has a few values, or none.
 func (p *problems) oneOf(path, value string, values []string) {
