@@ -13,10 +13,10 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
-// TestHowtosLineByLine follows each page of docs/howto from top to bottom, as a
-// newcomer would: its files are written where they stand, its lines typed into
-// one shell, and what it shows must be printed. Nothing of a page is passed over.
-func TestHowtosLineByLine(t *testing.T) {
+// followed are the pages that a newcomer types from top to bottom: the quickstart
+// and docs/howto.
+func followed(t *testing.T) []string {
+	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(repository, "docs/howto/*.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +24,14 @@ func TestHowtosLineByLine(t *testing.T) {
 	if len(pages) < 3 {
 		t.Fatalf("%d pages in docs/howto: private_key_jwt, mTLS and DPoP have one each", len(pages))
 	}
+	return append(pages, filepath.Join(repository, "docs/quickstart.md"))
+}
+
+// TestHowtosLineByLine follows each page as a newcomer would: its files are written
+// where they stand, its lines typed into one shell, and what it shows must be
+// printed. Nothing of a page is passed over.
+func TestHowtosLineByLine(t *testing.T) {
+	pages := followed(t)
 	module := publishModule(t)
 	for _, path := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".md"), func(t *testing.T) {
@@ -136,12 +144,8 @@ func freePorts(t *testing.T, text string) string {
 // TestHowtosNameCommandsThatThereAre: what stands in a sentence is not run, but
 // its command and its flags are there.
 func TestHowtosNameCommandsThatThereAre(t *testing.T) {
-	pages, err := filepath.Glob(filepath.Join(repository, "docs/howto/*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	seen := 0
-	for _, path := range pages {
+	for _, path := range followed(t) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,65 +82,6 @@ func TestDevPrintsLinesThatWork(t *testing.T) {
 			t.Errorf("the lines printed no %s:\n%s", want, out)
 		}
 	}
-}
-
-// TestQuickstartLineByLine follows docs/quickstart.md: its files, then its
-// lines in their order, on a free port instead of 8080.
-func TestQuickstartLineByLine(t *testing.T) {
-	const name = "docs/quickstart.md"
-	addr, err := freeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	onPort := strings.NewReplacer("127.0.0.1:8080", addr)
-	for _, b := range page(t, name, "yaml") {
-		first, _, _ := strings.Cut(b.text, "\n")
-		file := filepath.Join(dir, strings.TrimPrefix(first, "# "))
-		if err := os.WriteFile(file, []byte(onPort.Replace(b.text)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	steps := page(t, name, "sh")
-	for i, b := range steps {
-		text := onPort.Replace(b.text)
-		if strings.HasSuffix(strings.TrimSpace(text), "&") {
-			background(t, dir, strings.TrimSuffix(strings.TrimSpace(text), "&"))
-			waitUntil200(t, "http://"+addr+"/readyz")
-			continue
-		}
-		out, err := shell(t, dir, text)
-		if err != nil {
-			t.Fatalf("%s:%d: %v\n%s", name, b.line, err, out)
-		}
-		for part, want := range map[string]string{
-			"orders:read": `"access_token"`, "explain": "invalid_client", "client list": "billing",
-		} {
-			if strings.Contains(text, part) && !strings.Contains(out, want) {
-				t.Errorf("%s:%d (step %d of %d) printed no %s:\n%s", name, b.line, i+1, len(steps), want, out)
-			}
-		}
-	}
-}
-
-// background runs a line until the test ends.
-func background(t *testing.T, dir, line string) {
-	t.Helper()
-	cmd := exec.Command("bash", "-c", "exec "+line)
-	cmd.Dir = dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(os.Interrupt)
-		cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%s", line, output.String())
-		}
-	})
 }
 
 // waitUntil200 polls a URL that is to come up.
