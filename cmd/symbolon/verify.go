@@ -24,7 +24,10 @@ records of changes in its store, and follows both chains of hashes. It names the
 records of requests that were altered, deleted, reordered or cut off, and the
 first such record of changes, and then ends with exit code 1. The store vouches
 for the ends of the records of requests: its hashes of closed files, and of the
-last record that it was told of, some seconds ago.
+last record that it was told of, five seconds ago as a rule. An end that is
+missing behind that one, as after a loss of power without audit.sync, is not
+found; a server that starts after one takes no assertion and no proof that was
+issued before.
 
 Not verified are the copies of refusals in the store: what they copy is verified
 on the server that wrote it, where its data directory is. Nor is found what

@@ -315,6 +315,9 @@ func (n *Node) Close() error {
 		n.fetched.Close()
 	}
 	closing(n.spool, n.spool != nil)
+	if len(errs) == 0 {
+		errs = append(errs, n.endReplay())
+	}
 	closing(n.replica, n.replica != nil)
 	closing(n.local, n.local != nil)
 	closing(n.store, n.store != nil)

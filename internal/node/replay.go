@@ -25,11 +25,19 @@ const (
 )
 
 // openReplay remembers what this node took before it was stopped or killed: the
-// records of its tokens say so. Where they are lost, nothing is taken that was
-// issued before this start.
-func (n *Node) openReplay(ctx context.Context) error {
+// records of its tokens say so. Where they are lost, or may be with the last
+// seconds before a loss of power, nothing is taken that was issued before this
+// start.
+func (n *Node) openReplay(ctx context.Context) (err error) {
 	n.presented = dpop.NewMemory(dpop.MemoryConfig{Now: n.cfg.Now})
 	now := n.cfg.Now()
+	if n.since, err = n.dir.begin(bootID(), now); err != nil {
+		return err
+	}
+	if n.since.Equal(now) {
+		n.cfg.Logger.Warn("the machine stopped while the server worked, and its last records may not have reached the disk: assertions and proofs that were issued before this start are refused",
+			"issued_since", now)
+	}
 	missing := n.spool.Missing(ctx, n.store)
 	away := errors.Is(missing, store.ErrUnavailable)
 	if away {
@@ -49,7 +57,7 @@ func (n *Node) openReplay(ctx context.Context) error {
 	const batch = 1000
 	since := now.Add(-server.LongestPresentable)
 	// What has expired counts too: the clock may be ahead, and be set back soon.
-	err := n.spool.Presented(ctx, since, since, func(client string, p audit.Presented) {
+	err = n.spool.Presented(ctx, since, since, func(client string, p audit.Presented) {
 		if entries = append(entries, dpop.Entry{Key: p.Key, Expires: p.Expires, Owner: client}); len(entries) == batch {
 			load()
 		}
@@ -66,6 +74,15 @@ func (n *Node) openReplay(ctx context.Context) error {
 		return fmt.Errorf("what was presented before the start cannot be read, so replays could not be refused: %w; look at the spool with symbolon audit verify", err)
 	}
 	return nil
+}
+
+// endReplay notes that the next start can know all that was presented: it is on
+// the disk, and what was not known of earlier times has expired.
+func (n *Node) endReplay() error {
+	if n.presented == nil || n.cfg.Now().Sub(n.since) < server.LongestPresentable {
+		return nil
+	}
+	return n.dir.end()
 }
 
 // shared is the replay memory of all nodes of a PostgreSQL store. While it is away,

@@ -263,6 +263,31 @@ func TestAssertionReplay(t *testing.T) {
 	}
 }
 
+// TestOneAssertionAtTwoIssuers: what an exception lets be said to several issuers of
+// a server is good at one of them, whichever comes first. Nor is a jti that was
+// good at one taken at the other.
+func TestOneAssertionAtTwoIssuers(t *testing.T) {
+	f := newKeyFixture(t)
+	f.apply(with(keyed("both", clientKey(t, "k1", "P-256", "k1")), func(c *registry.Client) {
+		c.Issuers = []string{"default", "partners"}
+		c.Access = map[string][]string{"orders": {"orders:read"}, "shared": {"orders:read"}}
+		c.LegacyAssertion = &registry.LegacyAssertion{Until: start.Add(24 * time.Hour), Audience: []string{registry.AudienceIssuerArray}}
+	}))
+	issuers := []string{base, base + "/partners"}
+	for _, first := range issuers {
+		both := f.assertionOf("both", "P-256")
+		both.claims["aud"] = issuers
+		text := both.text(t)
+		f.token(f.ask("POST", first+"/token", assertingForm(text, "")))
+		for _, again := range issuers {
+			refusedClient.check(t, f.ask("POST", again+"/token", assertingForm(text, "")))
+			single := f.assertionOf("both", "P-256")
+			single.claims["jti"], single.claims["aud"] = both.claims["jti"], again
+			refusedClient.check(t, f.ask("POST", again+"/token", assertingForm(single.text(t), "")))
+		}
+	}
+}
+
 // TestReplayKeysAreApart: no two pairs of client and jti have the same key.
 func TestReplayKeysAreApart(t *testing.T) {
 	seen := map[[32]byte]string{}
