@@ -10,24 +10,28 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // clientCAs are the roots of clients' certificates, read again when their file
 // changes.
 type clientCAs struct {
-	reloaded[*x509.CertPool]
+	files web.Reloaded[*x509.CertPool]
 }
 
 func loadClientCAs(file string, now func() time.Time, log *slog.Logger) (*clientCAs, error) {
-	c := &clientCAs{reloaded[*x509.CertPool]{
-		what: "client_ca", keep: "the roots that were trusted still are; write the file again, or, for no root at all, only " + nobody, files: []string{file}, now: now, log: log,
-		read: func() (*x509.CertPool, error) { return readPool(file) },
+	c := &clientCAs{web.Reloaded[*x509.CertPool]{
+		What: "client_ca", Keep: "the roots that were trusted still are; write the file again, or, for no root at all, only " + nobody, Files: []string{file}, Now: now, Logger: log,
+		Read: func() (*x509.CertPool, error) { return readPool(file) },
 	}}
-	if err := c.first(); err != nil {
+	if err := c.files.First(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
+
+func (c *clientCAs) get() *x509.CertPool { return c.files.Get() }
 
 // nobody is what a file without roots says: nothing that is left of a file while it
 // is written or copied, and no such file, can mean that.

@@ -17,6 +17,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // Config is symbolon.yaml. Each member may be overridden by the environment
@@ -223,21 +224,7 @@ func (c *Config) checkListener(l Listener, behindProxy bool) error {
 func (c *Config) proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
 
 // networks parses networks or single addresses.
-func networks(texts []string) ([]netip.Prefix, error) {
-	var out []netip.Prefix
-	for _, text := range texts {
-		if ip, err := netip.ParseAddr(text); err == nil {
-			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
-			continue
-		}
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not a network; write for example 10.0.0.0/8", text)
-		}
-		out = append(out, p.Masked())
-	}
-	return out, nil
-}
+func networks(texts []string) ([]netip.Prefix, error) { return web.ParseNetworks(texts) }
 
 // base is the default issuer's URL as tokens carry it: without a final slash.
 func (c *Config) base() string { return strings.TrimSuffix(c.URL, "/") }

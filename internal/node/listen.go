@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,7 +33,7 @@ func (n *Node) listen() error {
 		}
 		socket = connections.Limit(socket)
 		if cert != nil {
-			socket = tls.NewListener(socket, cert.tlsConfig())
+			socket = tls.NewListener(socket, cert.TLSConfig())
 		}
 		n.sockets = append(n.sockets, socket)
 	}
@@ -46,32 +47,43 @@ func (n *Node) listen() error {
 	if err != nil {
 		return err
 	}
-	n.mtlsSocket = tls.NewListener(connections.Limit(socket), askCertificates(cert.tlsConfig()))
+	n.mtlsSocket = tls.NewListener(connections.Limit(socket), web.AskCertificates(cert.TLSConfig()))
 	return nil
 }
 
 // open opens the socket of a listener and reads its certificate, nil when it has
 // none. The member is named in errors.
-func (n *Node) open(member string, l Listener) (net.Listener, *certificate, error) {
+func (n *Node) open(member string, l Listener) (net.Listener, *web.Certificate, error) {
 	files := l.TLS
 	if files == nil {
 		files = n.cfg.TLS
 	}
-	var cert *certificate
+	var cert *web.Certificate
 	var err error
 	if files != nil {
-		if cert, err = loadCertificate(*files, n.cfg.Now, n.cfg.Logger); err != nil {
+		if cert, err = web.LoadCertificate(files.Cert, files.Key, n.cfg.Now, n.cfg.Logger); err != nil {
 			return nil, nil, fmt.Errorf("%s: %s: tls: %w; cert and key are PEM files of one pair", member, l.Addr, err)
 		}
 	}
 	socket, err := net.Listen("tcp", l.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, nil, fmt.Errorf("%s: %s is in use by another program; stop that one or choose another address", member, l.Addr)
+		return nil, nil, fmt.Errorf("%s: %s is in use by another program, which listens there; stop that one, or choose another address%s", member, l.Addr, whereToChange(member))
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", member, err)
 	}
 	return socket, cert, nil
+}
+
+// whereToChange tells where the address of a listener stands, for who knows only
+// the command line.
+func whereToChange(member string) string {
+	flag, url := "", "mtls.url"
+	if member == "listen" {
+		flag, url = "--listen, ", "url"
+	}
+	return fmt.Sprintf(" (%sSYMBOLON_%s, or %s in the file that --config names), and change %s if it names the port",
+		flag, strings.ToUpper(strings.ReplaceAll(member, ".", "_")), member, url)
 }
 
 // serve answers on all sockets until ctx ends, then lets requests in flight

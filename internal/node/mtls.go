@@ -1,7 +1,6 @@
 package node
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -9,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon/internal/registry"
-	"github.com/symbolon/symbolon/internal/web"
 )
 
 // MTLS is where clients present certificates, to authenticate with them
@@ -170,30 +168,4 @@ func (n *Node) tokenURLs(iss string) []string {
 	}
 	n.endpoints.Store(iss, urls)
 	return urls
-}
-
-// maxPresented bounds the octets of all certificates that a client presents. TLS
-// itself would take 256 KiB.
-const maxPresented = 32 << 10
-
-var errPresented = fmt.Errorf("the client presents more than %d certificates or %d octets of them", web.MaxCertificates, maxPresented)
-
-// askCertificates makes a listener ask for a certificate, and take any: whether
-// it leads to a root is looked at for each client and request. Nothing is
-// resumed: a session would bring back a certificate that today's roots would
-// refuse (GO-2026-4337).
-func askCertificates(c *tls.Config) *tls.Config {
-	c.ClientAuth = tls.RequestClientCert
-	c.SessionTicketsDisabled = true
-	c.VerifyConnection = func(s tls.ConnectionState) error {
-		size := 0
-		for _, cert := range s.PeerCertificates {
-			size += len(cert.Raw)
-		}
-		if len(s.PeerCertificates) > web.MaxCertificates || size > maxPresented {
-			return errPresented
-		}
-		return nil
-	}
-	return c
 }

@@ -261,7 +261,7 @@ func TestRFC8705_5_Metadata(t *testing.T) {
 func TestPresentedCertificatesAreBounded(t *testing.T) {
 	m := startMutual(t, nil)
 	long := m.roots.client(t, "long")
-	big := sign(t, &x509.Certificate{Subject: long.Leaf.Subject, CRLDistributionPoints: []string{"http://crl.example.com/" + strings.Repeat("x", maxPresented)}}, m.roots)
+	big := sign(t, &x509.Certificate{Subject: long.Leaf.Subject, CRLDistributionPoints: []string{"http://crl.example.com/" + strings.Repeat("x", web.MaxPresented)}}, m.roots)
 	long.Certificate = slices.Repeat(long.Certificate, web.MaxCertificates)
 	longer := long
 	longer.Certificate = append(slices.Clone(long.Certificate), long.Certificate[0])

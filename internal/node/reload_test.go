@@ -16,14 +16,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // jumping is a clock on which every look is one after recheck.
 func jumping() func() time.Time {
 	var n atomic.Int64
-	return func() time.Time { return time.Unix(0, 0).Add(time.Duration(n.Add(1)) * recheck) }
+	return func() time.Time { return time.Unix(0, 0).Add(time.Duration(n.Add(1)) * web.Recheck) }
 }
 
 // heard is a log of several goroutines.
@@ -154,124 +155,10 @@ func TestAnUnusableFileIsToldAgain(t *testing.T) {
 	}
 	write(t, file, nil)
 	for step, want := range []int{1, 1, 2, 2} {
-		now = now.Add(remind / 2)
+		now = now.Add(5 * time.Minute)
 		if !trusts(cas.get(), one) || log.count("the one before stays: the roots that were trusted still are; write the file again, or, for no root at all, only # nobody") != want {
 			t.Errorf("step %d: want it told %d times, got %s", step, want, &log.text)
 		}
-	}
-}
-
-// TestASlowDiskHoldsNobodyUp: one goroutine waits for the files, however many
-// handshakes there are; these wait a moment, once, and go on with what was there.
-func TestASlowDiskHoldsNobodyUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		file := filepath.Join(t.TempDir(), "x")
-		write(t, file, []byte("1"))
-		var log heard
-		reads, stuck := 0, make(chan struct{})
-		r := &reloaded[int]{what: "x", files: []string{file}, now: time.Now, log: log.logger(), read: func() (int, error) {
-			if reads++; reads > 1 {
-				<-stuck
-			}
-			return reads, nil
-		}}
-		if err := r.first(); err != nil {
-			t.Fatal(err)
-		}
-		write(t, file, []byte("22"))
-		time.Sleep(recheck) // of the bubble: no time passes outside
-		began := time.Now()
-		var all sync.WaitGroup
-		for range 100 {
-			all.Go(func() {
-				if got := r.get(); got != 1 {
-					t.Errorf("read %d times while the disk is stuck", got)
-				}
-			})
-		}
-		all.Wait()
-		if took := time.Since(began); took != patience {
-			t.Errorf("the first ones waited for %s, want %s", took, patience)
-		}
-		for range 5 {
-			time.Sleep(recheck)
-			began = time.Now()
-			if got := r.get(); got != 1 || time.Since(began) != 0 {
-				t.Errorf("read %d times; a later one waited for %s", got, time.Since(began))
-			}
-		}
-		if n := log.count("cannot be looked at in time"); n != 1 {
-			t.Errorf("logged %d times", n)
-		}
-		close(stuck)
-		synctest.Wait()
-		if got := r.get(); got != 2 || reads != 2 {
-			t.Errorf("after the disk: %d, read %d times", got, reads)
-		}
-	})
-}
-
-// TestWhatCouldNotBeReadIsTriedAgain though its file looks the same: the cause
-// may have been this process, out of files.
-func TestWhatCouldNotBeReadIsTriedAgain(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x")
-	write(t, file, []byte("1"))
-	var log heard
-	broken, value := false, "1"
-	r := &reloaded[string]{what: "x", files: []string{file}, now: jumping(), log: log.logger(), read: func() (string, error) {
-		if broken {
-			return "", os.ErrPermission
-		}
-		return value, nil
-	}}
-	if err := r.first(); err != nil {
-		t.Fatal(err)
-	}
-	value, broken = "2", true
-	write(t, file, []byte("22"))
-	if got := r.get(); got != "1" {
-		t.Errorf("while it cannot be read: %s", got)
-	}
-	if got := r.get(); got != "1" || log.count("the one before stays") != 1 {
-		t.Errorf("the second time: %s, logged %d times", got, log.count("the one before stays"))
-	}
-	broken = false
-	if got := r.get(); got != "2" {
-		t.Errorf("when it can be read again: %s", got)
-	}
-	value = "3"
-	if got := r.get(); got != "2" {
-		t.Errorf("it is read although nothing has changed: %s", got)
-	}
-}
-
-// TestFilesAreNotLookedAtAllTheTime, and a clock that is set back does not keep
-// the old ones for good.
-func TestFilesAreNotLookedAtAllTheTime(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "x")
-	write(t, file, []byte("1"))
-	now, reads := time.Unix(1000, 0), 0
-	r := &reloaded[int]{what: "x", files: []string{file}, now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler), read: func() (int, error) {
-		reads++
-		return reads, nil
-	}}
-	if err := r.first(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, file, []byte("22"))
-	for step, c := range []struct {
-		at   time.Time
-		want int
-	}{{now, 1}, {now.Add(recheck - 1), 1}, {now.Add(recheck), 2}, {now.Add(time.Hour), 2}} {
-		now = c.at
-		if got := r.get(); got != c.want {
-			t.Errorf("step %d: read %d times", step, got)
-		}
-	}
-	write(t, file, []byte("333"))
-	now = now.Add(-30 * time.Minute)
-	if got := r.get(); got != 3 {
-		t.Errorf("with the clock set back: read %d times", got)
 	}
 }
 
@@ -313,7 +200,7 @@ func TestRow58ReloadUnderLoad(t *testing.T) {
 	texts := [][]byte{pemOf(roots.cert), pemOf(newAuthority(t, "Other", nil).cert, roots.cert)}
 	write(t, ca, texts[0])
 	var log heard
-	cert, err := loadCertificate(names, jumping(), log.logger())
+	cert, err := web.LoadCertificate(names.Cert, names.Key, jumping(), log.logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +208,7 @@ func TestRow58ReloadUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := serveKnown(t, askCertificates(cert.tlsConfig()), cas)
+	addr := serveKnown(t, web.AskCertificates(cert.TLSConfig()), cas)
 
 	var load sync.WaitGroup
 	stop, went := make(chan struct{}), make(chan struct{}, clients)

@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // pairFiles is a self-signed certificate in two files.
@@ -103,7 +105,7 @@ func startReloading(t *testing.T, files TLSFiles) *tlsNode {
 // serial is that of the certificate which a new connection gets.
 func (s *tlsNode) serial(t *testing.T) int64 {
 	t.Helper()
-	s.ahead.Add(int64(recheck))
+	s.ahead.Add(int64(web.Recheck))
 	c, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true}) // the serial number says which one it is
 	if err != nil {
 		t.Fatal(err)

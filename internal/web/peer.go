@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -56,6 +57,23 @@ func Within(a netip.Addr, networks []netip.Prefix) bool {
 		}
 	}
 	return false
+}
+
+// ParseNetworks reads networks, as 10.0.0.0/8, and single addresses.
+func ParseNetworks(texts []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range texts {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network; write for example 10.0.0.0/8", text)
+		}
+		out = append(out, p.Masked())
+	}
+	return out, nil
 }
 
 // parseHop reads an address, with the port that some proxies add.

@@ -38,12 +38,16 @@ type Config struct {
 	// the one of the TLS connection and of nothing else, whoever the peer is.
 	AskCertificates bool
 	// MaxBody bounds the octets of a request body; default symbolon.MaxBody.
+	// Negative: there is no bound, bodies are the handler's.
 	MaxBody int64
 	// WriteError writes an error as the answer; default WriteError.
 	WriteError func(x *Exchange, r *http.Request, e *symbolon.Error)
 	// Logger gets the access log (debug) and failures of the server (warn,
 	// error). No line has a query, a header or a body.
 	Logger *slog.Logger
+	// LogPaths: the access log has the path of every request; default: only of
+	// those that no endpoint took.
+	LogPaths bool
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -170,7 +174,7 @@ func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 	if err := s.findCertificate(x, r); err != nil {
 		return err
 	}
-	if r.ContentLength > s.MaxBody {
+	if s.MaxBody >= 0 && r.ContentLength > s.MaxBody {
 		x.Header()["Connection"] = []string{"close"} // what follows the head is not worth reading
 		return errBodyTooLarge
 	}
@@ -183,7 +187,9 @@ func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 		if r.ProtoMajor == 1 {
 			x.Header()["Connection"] = []string{"close"}
 		}
-		r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, s.MaxBody)
+		if s.MaxBody >= 0 {
+			r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, s.MaxBody)
+		}
 	}
 	if err = s.handle(x, r); err != nil {
 		// A handler that reads by other means than ReadBody gives net/http's own.
@@ -238,9 +244,9 @@ func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e
 	if x.Claimed {
 		attrs = append(attrs, slog.Bool("certificate_claimed", true))
 	}
-	if x.Endpoint == "" {
-		// Only what no endpoint took: the path of the others says no more than
-		// their name.
+	if x.Endpoint == "" || s.LogPaths {
+		// Mostly only what no endpoint took: the path of the others says no more
+		// than their name.
 		attrs = append(attrs, slog.String("path", cut(r.URL.EscapedPath())))
 	}
 	if e != nil {

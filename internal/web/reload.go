@@ -1,4 +1,4 @@
-package node
+package web
 
 import (
 	"log/slog"
@@ -9,16 +9,17 @@ import (
 	"time"
 )
 
-// reloaded is what was read from files, and is read again when they change. What
+// Reloaded is what was read from files, and is read again when they change. What
 // cannot be read keeps the one before: a half-written file must not take the
-// server off the network, nor let anybody in.
-type reloaded[T any] struct {
-	what  string // as the log names it
-	keep  string // what to do about a file that cannot be used, for the log
-	files []string
-	read  func() (T, error)
-	now   func() time.Time
-	log   *slog.Logger
+// server off the network, nor let anybody in. The exported fields are set before
+// First and then no more.
+type Reloaded[T any] struct {
+	What   string            // as the log names it
+	Keep   string            // what to do about a file that cannot be used, for the log
+	Files  []string          // those that Read reads
+	Read   func() (T, error) // called by one goroutine at a time
+	Now    func() time.Time
+	Logger *slog.Logger
 
 	current atomic.Pointer[T]
 	checked atomic.Int64 // unix nanoseconds of the clock
@@ -54,26 +55,28 @@ func (s fileStamp) same(other fileStamp) bool {
 	return s.size == other.size && s.changed.Equal(other.changed) && os.SameFile(s.info, other.info)
 }
 
+// Recheck is how often the files are looked at, at most.
+const Recheck = time.Second
+
 const (
-	recheck = time.Second // how often the files are looked at, at most
 	// patience is how long handshakes wait for the files: longer than any disk
 	// that works, and no longer, once, when one does not.
 	patience = 250 * time.Millisecond
 	remind   = 10 * time.Minute // how often the log is told again what cannot be used
 )
 
-// first reads the files, which must be usable at the start.
-func (r *reloaded[T]) first() error {
-	r.checked.Store(r.now().UnixNano())
+// First reads the files, which must be usable at the start.
+func (r *Reloaded[T]) First() error {
+	r.checked.Store(r.Now().UnixNano())
 	r.stamps = r.look() // before they are read: a change in between is seen the next time
-	v, err := r.read()
+	v, err := r.Read()
 	r.current.Store(&v)
 	return err
 }
 
-func (r *reloaded[T]) look() []fileStamp {
-	stamps := make([]fileStamp, len(r.files))
-	for i, name := range r.files {
+func (r *Reloaded[T]) look() []fileStamp {
+	stamps := make([]fileStamp, len(r.Files))
+	for i, name := range r.Files {
 		if info, err := os.Stat(name); err == nil {
 			stamps[i] = fileStamp{info.Size(), info.ModTime(), info}
 		}
@@ -81,10 +84,10 @@ func (r *reloaded[T]) look() []fileStamp {
 	return stamps
 }
 
-// get gives what the files say now, or what they said when they last made sense
+// Get gives what the files say now, or what they said when they last made sense
 // or could be looked at.
-func (r *reloaded[T]) get() T {
-	if now := r.now(); !r.fresh(now) {
+func (r *Reloaded[T]) Get() T {
+	if now := r.Now(); !r.fresh(now) {
 		l := r.join(now)
 		select {
 		case <-l.done:
@@ -96,13 +99,13 @@ func (r *reloaded[T]) get() T {
 
 // fresh: the files were looked at lately. A clock that is set back does not keep
 // what is old for good.
-func (r *reloaded[T]) fresh(now time.Time) bool {
+func (r *Reloaded[T]) fresh(now time.Time) bool {
 	since := now.UnixNano() - r.checked.Load()
-	return since >= 0 && since < int64(recheck)
+	return since >= 0 && since < int64(Recheck)
 }
 
 // join returns the look that is under way, or begins one.
-func (r *reloaded[T]) join(now time.Time) *look {
+func (r *Reloaded[T]) join(now time.Time) *look {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.looking != nil {
@@ -127,7 +130,7 @@ func (r *reloaded[T]) join(now time.Time) *look {
 }
 
 // late lets those go on who wait for a look that takes too long.
-func (r *reloaded[T]) late(l *look, now time.Time) {
+func (r *Reloaded[T]) late(l *look, now time.Time) {
 	close(l.late)
 	r.mu.Lock()
 	tell := elapsed(r.slow, now, remind)
@@ -136,7 +139,7 @@ func (r *reloaded[T]) late(l *look, now time.Time) {
 	}
 	r.mu.Unlock()
 	if tell {
-		r.log.Warn("the files cannot be looked at in time; what was read before stays until they can: look at their disk", "what", r.what, "files", r.files)
+		r.Logger.Warn("the files cannot be looked at in time; what was read before stays until they can: look at their disk", "what", r.What, "files", r.Files)
 	}
 }
 
@@ -147,7 +150,7 @@ func elapsed(since, now time.Time, long time.Duration) bool {
 }
 
 // again looks at the files, and reads them if they have changed.
-func (r *reloaded[T]) again(now time.Time) {
+func (r *Reloaded[T]) again(now time.Time) {
 	defer r.checked.Store(now.UnixNano())
 	stamps := r.look()
 	changed := !slices.EqualFunc(stamps, r.stamps, fileStamp.same)
@@ -157,14 +160,14 @@ func (r *reloaded[T]) again(now time.Time) {
 		return
 	}
 	r.stamps = stamps
-	fresh, err := r.read()
+	fresh, err := r.Read()
 	r.failed = err != nil
 	switch {
 	case err == nil:
 		r.current.Store(&fresh)
-		r.log.Info("read again", "what", r.what, "files", r.files)
+		r.Logger.Info("read again", "what", r.What, "files", r.Files)
 	case changed || elapsed(r.told, now, remind):
 		r.told = now
-		r.log.Error("what changed cannot be used; the one before stays: "+r.keep, "what", r.what, "files", r.files, "error", err)
+		r.Logger.Error("what changed cannot be used; the one before stays: "+r.Keep, "what", r.What, "files", r.Files, "error", err)
 	}
 }
