@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ const (
 
 func newDevCmd(a *app) *cobra.Command {
 	var port, apiPort int
-	var dataDir string
+	d := &dev{app: a}
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a server, an API and a client on this machine, and print how to use them",
@@ -38,17 +39,16 @@ work as printed. Everything is gone when it ends, unless --data-dir keeps it.`,
 		Example: "  symbolon dev\n  symbolon dev --port 9000 --data-dir ./dev-data",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			d := &dev{app: a, dataDir: dataDir}
 			return d.run(cmd.Context(), port, apiPort)
 		},
 	}
 	cmd.Flags().IntVar(&port, "port", 8080, "port of the server; when it is taken and not asked for, a free one")
 	cmd.Flags().IntVar(&apiPort, "api-port", 8081, "port of the sample API; the same")
-	cmd.Flags().StringVar(&dataDir, "data-dir", "", "keep the data in this directory (default: a temporary one)")
+	cmd.Flags().StringVar(&d.dataDir, "data-dir", "", "keep the data in this directory (default: a temporary one)")
 	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
 		// 0 asks for a free port; a default that is taken becomes one.
-		port = orFree(port, cmd.Flags().Changed("port"))
-		apiPort = orFree(apiPort, cmd.Flags().Changed("api-port"))
+		port = d.orFree(port, cmd, "port")
+		apiPort = d.orFree(apiPort, cmd, "api-port")
 	}
 	return cmd
 }
@@ -57,6 +57,7 @@ work as printed. Everything is gone when it ends, unless --data-dir keeps it.`,
 type dev struct {
 	*app
 	dataDir string
+	taken   []string // what is to be said of ports that others have
 }
 
 func (d *dev) run(ctx context.Context, port, apiPort int) (err error) {
@@ -149,7 +150,7 @@ func (d *dev) print(issuer, api string, secret admin.Secret) {
   API     %[2]s/hello  (scope %[4]s)
   client  %[3]s
   data    %[6]s
-
+%[8]s
 Get a token and call the API, with curl:
 
   TOKEN=$(curl -s -u '%[3]s:%[5]s' -d grant_type=client_credentials -d scope=%[4]s %[1]s/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
@@ -165,7 +166,11 @@ Look behind it:
   %[7]s client list --data-dir %[6]s
   %[7]s audit search --data-dir %[6]s --client %[3]s
 
-`, issuer, api, devClient, devScope, secret.Reveal(), d.dataDir, d.name)
+A request that is refused, and why:
+
+  %[7]s explain --data-dir %[6]s "$(curl -s -o /dev/null -D - -u %[3]s:wrong -d grant_type=client_credentials %[1]s/token | sed -n 's/^Request-Id: \([^\r]*\).*/\1/p')"
+
+`, issuer, api, devClient, devScope, secret.Reveal(), d.dataDir, d.name, strings.Join(d.taken, ""))
 }
 
 // loopback listens on a port of localhost, IPv4 and where there is one IPv6: a
@@ -186,13 +191,15 @@ func loopback(port int) (sockets []net.Listener, url string, err error) {
 	return sockets, "http://localhost:" + strconv.Itoa(port), nil
 }
 
-// orFree gives 0, for any free port, in place of a default that is taken.
-func orFree(port int, asked bool) int {
-	if asked {
+// orFree gives 0, for any free port, in place of a default that is taken, and has
+// that said: who looks at the usual port would talk to another program.
+func (d *dev) orFree(port int, cmd *cobra.Command, flag string) int {
+	if cmd.Flags().Changed(flag) {
 		return port
 	}
 	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
+		d.taken = append(d.taken, fmt.Sprintf("\nPort %d is in use by another program, so a free one was taken; --%s chooses one.\n", port, flag))
 		return 0
 	}
 	l.Close()

@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,9 +37,12 @@ func shell(t *testing.T, dir, lines string) (string, error) {
 }
 
 // TestDevPrintsLinesThatWork runs "symbolon dev" and then, in one shell, every
-// line that it printed.
+// line that it printed. The port that it would take is in use, and it says so.
 func TestDevPrintsLinesThatWork(t *testing.T) {
-	cmd := exec.Command("symbolon", "dev", "--port", "0", "--api-port", "0")
+	if busy, err := net.Listen("tcp4", "127.0.0.1:8080"); err == nil { // else by somebody else
+		defer busy.Close()
+	}
+	cmd := exec.Command("symbolon", "dev", "--api-port", "0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -55,20 +60,24 @@ func TestDevPrintsLinesThatWork(t *testing.T) {
 		}
 	}()
 
-	var lines []string
+	var lines, said []string
 	for scan := bufio.NewScanner(stdout); scan.Scan(); {
 		line := scan.Text()
+		said = append(said, line)
 		for _, start := range []string{"  TOKEN=", "  curl ", "  SECRET=", "  symbolon "} {
 			if strings.HasPrefix(line, start) {
 				lines = append(lines, strings.TrimSpace(line))
 			}
 		}
-		if strings.Contains(line, "audit search") {
+		if strings.Contains(line, " explain ") {
 			break
 		}
 	}
-	if len(lines) != 6 {
-		t.Fatalf("dev printed %d lines to copy, want 6: %q\n%s", len(lines), lines, stderr.String())
+	if want := "Port 8080 is in use by another program, so a free one was taken; --port chooses one."; !slices.Contains(said, want) {
+		t.Errorf("dev says nothing of the port: %q", said)
+	}
+	if len(lines) != 7 {
+		t.Fatalf("dev printed %d lines to copy, want 7: %q\n%s", len(lines), lines, stderr.String())
 	}
 	out, err := shell(t, t.TempDir(), strings.Join(lines, "\n"))
 	if err != nil {
@@ -77,7 +86,7 @@ func TestDevPrintsLinesThatWork(t *testing.T) {
 	if n := strings.Count(out, `{"hello":"demo"}`); n != 2 {
 		t.Errorf("the API answered %d times, want 2:\n%s", n, out)
 	}
-	for _, want := range []string{`"token_endpoint"`, "demo", "issued"} {
+	for _, want := range []string{`"token_endpoint"`, "demo", "issued", "refused invalid_client to demo (not proven)", "  because: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the lines printed no %s:\n%s", want, out)
 		}
