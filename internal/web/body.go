@@ -10,6 +10,10 @@ import (
 
 var errBodyBroken = symbolon.NewError(symbolon.InvalidRequest, "the request body did not arrive whole")
 
+// maxFirst is how much space is made for a body because its head says that it is
+// so long: not by steps, but no more than nearly all forms need.
+const maxFirst = 4 << 10
+
 // ReadBody reads the whole body into the space of buf, which may be nil, and
 // returns it. A body of more than limit octets is an error of code TooLarge,
 // one that breaks off is an InvalidRequest. It reads no more than limit octets
@@ -21,6 +25,9 @@ func ReadBody(r *http.Request, limit int, buf []byte) ([]byte, error) {
 	}
 	if r.Body == nil {
 		return buf, nil
+	}
+	if first := min(r.ContentLength+1, maxFirst); int64(cap(buf)) < first {
+		buf = make([]byte, 0, first)
 	}
 	for {
 		if len(buf) == cap(buf) {
