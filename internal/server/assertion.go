@@ -17,15 +17,21 @@ import (
 // assertion is a client_assertion (RFC 7523 §2.2), not verified. Its claims are
 // there after read.
 type assertion struct {
-	token             *jose.Token
-	wasRead           bool
+	token             jose.Token
+	scanned           bool
+	texts             claimTexts
 	issuer, subject   string
-	id                string   // jti
-	audience          []string // aud
-	single            bool     // aud is one string
+	id                string    // jti
+	audience          []string  // aud
+	one               [1]string // space for it
+	single            bool      // aud is one string
 	expires           time.Time
 	issued, notBefore time.Time // zero when absent
 }
+
+// claimTexts are the claims as they stand in the payload, nil when absent. All
+// that are not named here are ignored.
+type claimTexts struct{ iss, sub, jti, aud, exp, iat, nbf []byte }
 
 // Bounds of an assertion.
 const (
@@ -42,46 +48,102 @@ var (
 
 // readAssertion reads all but the claims.
 func readAssertion(text string) (*assertion, error) {
-	token, err := jose.Parse(text)
-	if err != nil {
+	a := new(assertion)
+	if err := a.token.Read(text); err != nil {
 		return nil, fmt.Errorf("the client_assertion cannot be read: %w", err)
 	}
-	return &assertion{token: token}, nil
+	return a, nil
 }
 
-// read reads the claims: after the signature, unless they alone tell who the
-// client is. What strangers make up is not worth the work.
-func (a *assertion) read() error {
-	if a.wasRead {
+// scan finds the claims in the payload, once, and reads none of them.
+func (a *assertion) scan() error {
+	if a.scanned {
 		return nil
 	}
-	if err := jose.VisitObject(a.token.Payload, a.member); err != nil {
-		return fmt.Errorf("the client_assertion's claims cannot be read: %w", err)
+	if err := jose.VisitObject(a.token.Payload, a.texts.member); err != nil {
+		return unreadable(err)
 	}
-	a.wasRead = true
+	a.scanned = true
 	return nil
 }
 
-// member takes one claim. All that are not named here are ignored.
-func (a *assertion) member(name, value []byte) (err error) {
+func unreadable(err error) error {
+	return fmt.Errorf("the client_assertion's claims cannot be read: %w", err)
+}
+
+// member takes one claim.
+func (t *claimTexts) member(name, value []byte) error {
 	switch string(name) {
 	case "iss":
-		a.issuer, err = jose.Text(value)
+		t.iss = value
 	case "sub":
-		a.subject, err = jose.Text(value)
+		t.sub = value
 	case "jti":
-		a.id, err = jose.Text(value)
+		t.jti = value
 	case "aud":
-		err = a.setAudience(value)
+		t.aud = value
 	case "exp":
-		a.expires, err = jose.NumericDate(value)
+		t.exp = value
 	case "iat":
-		a.issued, err = jose.NumericDate(value)
+		t.iat = value
 	case "nbf":
-		a.notBefore, err = jose.NumericDate(value)
+		t.nbf = value
 	}
-	if err != nil {
-		return fmt.Errorf("%s %w", name, err) // one of the names above
+	return nil
+}
+
+// claimed is the subject, whoever wrote it: what tells who the client is where
+// the request does not. What else strangers make up is not worth the work.
+func (a *assertion) claimed() (subject string, err error) {
+	if err := a.scan(); err != nil {
+		return "", err
+	}
+	if a.texts.sub == nil {
+		return "", nil
+	}
+	if subject, err = jose.Text(a.texts.sub); err != nil {
+		return "", unreadable(fmt.Errorf("sub %w", err))
+	}
+	return subject, nil
+}
+
+// read reads the claims, after the signature.
+func (a *assertion) read() error {
+	if err := a.scan(); err != nil {
+		return err
+	}
+	t := &a.texts
+	for _, c := range [...]struct {
+		name string
+		text []byte
+		into *string
+	}{{"iss", t.iss, &a.issuer}, {"sub", t.sub, &a.subject}, {"jti", t.jti, &a.id}} {
+		if c.text == nil {
+			continue
+		}
+		var err error
+		if *c.into, err = jose.Text(c.text); err != nil {
+			return unreadable(fmt.Errorf("%s %w", c.name, err))
+		}
+	}
+	for _, c := range [...]struct {
+		name string
+		text []byte
+		into *time.Time
+	}{{"exp", t.exp, &a.expires}, {"iat", t.iat, &a.issued}, {"nbf", t.nbf, &a.notBefore}} {
+		if c.text == nil {
+			continue
+		}
+		var err error
+		if *c.into, err = jose.NumericDate(c.text); err != nil {
+			return unreadable(fmt.Errorf("%s %w", c.name, err))
+		}
+	}
+	if t.aud == nil {
+		return nil
+	}
+	if err := a.setAudience(t.aud); err != nil {
+		return unreadable(fmt.Errorf("aud %w", err))
 	}
 	return nil
 }
@@ -90,7 +152,8 @@ func (a *assertion) member(name, value []byte) (err error) {
 // everybody who reads it.
 func (a *assertion) setAudience(value []byte) error {
 	if s, err := jose.Text(value); err == nil {
-		a.audience, a.single = []string{s}, true
+		a.one[0] = s
+		a.audience, a.single = a.one[:], true
 		return nil
 	}
 	if json.Unmarshal(value, &a.audience) != nil {
@@ -102,7 +165,9 @@ func (a *assertion) setAudience(value []byte) error {
 // replayKey names the assertion in the memory of what was presented. A NUL can
 // stand in no client's id, so no two pairs have the same text.
 func (a *assertion) replayKey() [32]byte {
-	return sha256.Sum256([]byte(a.issuer + "\x00" + a.id))
+	var space [maxAssertionID + 256]byte
+	text := append(append(space[:0], a.issuer...), 0)
+	return sha256.Sum256(append(text, a.id...))
 }
 
 // fault is why a proof of identity is not accepted: for the record, never for

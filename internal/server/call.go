@@ -5,6 +5,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/web"
 )
@@ -25,6 +26,24 @@ type call struct {
 
 	body []byte // space for the request's body
 	out  []byte // space for the claims, and then the answer
+
+	// Space for what a request has one or two of.
+	candidates [2]candidate
+	urls       [2]string
+	entries    [audit.MaxPresented]dpop.Entry
+	presented  [audit.MaxPresented]audit.Presented
+}
+
+// usualChecks is how many checks the record of a token has, or a few less: the
+// garbage collector empties the pool, and then space is made once and not by
+// steps.
+const usualChecks = 16
+
+func newCall() *call {
+	return &call{
+		marks: make([]replayed, 0, audit.MaxPresented),
+		trace: symbolon.Trace{Checks: make([]symbolon.Check, 0, usualChecks)},
+	}
 }
 
 // begin takes a call from the pool.

@@ -84,8 +84,7 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 	if len(c.marks) == 0 {
 		return nil
 	}
-	var space [2]dpop.Entry
-	entries := space[:0]
+	entries := c.entries[:0]
 	for _, m := range c.marks {
 		entries = append(entries, m.entry)
 	}
@@ -103,6 +102,7 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 	if away != nil && !s.cfg.Shared.Later(entries...) {
 		return s.notConsumed(c, errLater)
 	}
+	c.record.Presented = c.presented[:0]
 	for _, e := range entries {
 		c.record.Presented = append(c.record.Presented, audit.Presented{Key: e.Key, Expires: e.Expires})
 	}
@@ -110,12 +110,16 @@ func (s *Server) consume(ctx context.Context, c *call) error {
 	return nil
 }
 
-// claimShared asks the memory of all nodes. away: it does not answer, and the
-// issuer leaves it to each node.
+// claimShared asks the memory of all nodes, if there is one. away: it does not
+// answer, and the issuer leaves it to each node.
 func (s *Server) claimShared(ctx context.Context, c *call, entries []dpop.Entry) (away *AwayError, err error) {
 	if s.cfg.Shared == nil {
 		return nil, nil
 	}
+	return s.askShared(ctx, c, entries)
+}
+
+func (s *Server) askShared(ctx context.Context, c *call, entries []dpop.Entry) (away *AwayError, err error) {
 	// What this node refuses by itself costs the store nothing.
 	if known, ok := s.cfg.Replay.(interface{ Check(...dpop.Entry) error }); ok {
 		// What this node has forgotten the store has not.

@@ -22,6 +22,7 @@ const clauseAssertion = "RFC 7523 §3"
 
 var (
 	errNoClientKey    = errors.New("none of the client's keys is the assertion's")
+	errNotPublished   = noPublishedKey(errKeyNotInSet) // made once: a flood of unknown keys costs no formatting
 	errAlgorithm      = errors.New("the issuer takes no assertions of that algorithm")
 	errWrongSignature = errors.New("the assertion's signature is not by the client's key")
 )
@@ -42,7 +43,7 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 	}
 	if len(candidates) == 0 {
 		s.counted("verify")
-		s.decoy.verify(a.token, c.now)
+		s.decoy.verify(&a.token, c.now)
 		p.why = &fault{clauseAssertion, "a live key of the client", "none that fits", "register the program's public key, or correct its kid", why}
 		return p, nil
 	}
@@ -73,15 +74,23 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		c.trace.OK("legacy assertion", clauseAssertion, "aud the issuer as a string, exp within "+maxAssertionLife.String(),
 			"let through by the client's legacy_assertion until "+legacy.Until.UTC().Format(time.DateOnly))
 	}
-	if p.why == nil && s.holds(a.replayKey()) {
-		// Before anything is decided: who found a used assertion is nobody, and
-		// learns nothing.
-		p.why = assertionReplayed
-	}
 	if p.why == nil {
-		c.consumes(replayed{issued: a.issued, entry: dpop.Entry{Key: a.replayKey(), Expires: a.expires.Add(dpop.Overlap), Owner: entry.Client.ID}})
+		p.why = s.fresh(c, a, entry.Client.ID)
 	}
 	return p, nil
+}
+
+// fresh looks whether this node took a good assertion before, and notes that a
+// token would consume it.
+func (s *Server) fresh(c *call, a *assertion, clientID string) *fault {
+	key := a.replayKey()
+	if s.holds(key) {
+		// Before anything is decided: who found a used assertion is nobody, and
+		// learns nothing.
+		return assertionReplayed
+	}
+	c.consumes(replayed{issued: a.issued, entry: dpop.Entry{Key: key, Expires: a.expires.Add(dpop.Overlap), Owner: clientID}})
+	return nil
 }
 
 // assertionReplayed is why an assertion that this node took before is nobody's
@@ -111,18 +120,19 @@ func (s *Server) assertionKeys(ctx context.Context, c *call, entry *replica.Entr
 	if !s.usable(c, entry) {
 		return nil, errNoClientKey, nil
 	}
-	client, h := entry.Client, c.request.Assertion.token.Header
-	keys := client.LiveKeys(c.now)
-	if h.KeyID != "" {
-		keys = keys[:0]
-		if k := client.KeyFor(h.KeyID, c.now); k != nil {
-			keys = append(keys, k)
-		}
-	}
-	for _, k := range keys {
+	client, h := entry.Client, &c.request.Assertion.token.Header
+	list = c.candidates[:0]
+	take := func(k *registry.ClientKey) {
 		if key := k.Key(); key != nil {
 			list = append(list, candidate{k.ID, key})
 		}
+	}
+	if h.KeyID == "" {
+		for _, k := range client.LiveKeys(c.now) {
+			take(k)
+		}
+	} else if k := client.KeyFor(h.KeyID, c.now); k != nil {
+		take(k)
 	}
 	if len(list) > 0 || client.JWKSURI == "" || s.cfg.Keys == nil {
 		return list, expiredKey(client, h.KeyID, c.now), nil
@@ -131,8 +141,11 @@ func (s *Server) assertionKeys(ctx context.Context, c *call, entry *replica.Entr
 	if err := ctx.Err(); err != nil {
 		return nil, nil, errGaveUp.WithCause(err)
 	}
-	if cause != nil {
-		return nil, fmt.Errorf("%w; jwks_uri: %w", errNoClientKey, cause), nil
+	switch {
+	case cause == errKeyNotInSet:
+		return nil, errNotPublished, nil
+	case cause != nil:
+		return nil, noPublishedKey(cause), nil
 	}
 	cred := registry.JWKSURICredential(client.JWKSURI)
 	for _, key := range published {
@@ -143,6 +156,8 @@ func (s *Server) assertionKeys(ctx context.Context, c *call, entry *replica.Entr
 	}
 	return list, errNoClientKey, nil
 }
+
+func noPublishedKey(cause error) error { return fmt.Errorf("%w; jwks_uri: %w", errNoClientKey, cause) }
 
 // expiredKey tells the operator when the key was the client's until lately.
 func expiredKey(client *registry.Client, kid string, now time.Time) error {

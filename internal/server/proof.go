@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/dpop"
@@ -57,9 +58,9 @@ func (s *Server) prove(c *call) error {
 // proveKey checks a DPoP proof (RFC 9449 §4.3) but for whether it was presented
 // before: that comes last of all.
 func (s *Server) proveKey(c *call) error {
-	urls := make([]string, 0, 2)
+	urls := c.urls[:0]
 	for _, u := range c.TokenURLs {
-		normal, err := s.normalURL(u)
+		normal, err := s.normal.of(u)
 		if err != nil {
 			return fmt.Errorf("the URL of the token endpoint: %w", err)
 		}
@@ -92,17 +93,31 @@ func (s *Server) proveKey(c *call) error {
 	return nil
 }
 
-// normalURL is dpop.NormalizeURL for the few URLs of token endpoints, which are
-// the same for every request.
-func (s *Server) normalURL(u string) (string, error) {
-	if known, ok := s.normal.Load(u); ok {
-		return known.(string), nil
+// normalURLs are the few URLs of token endpoints by dpop.NormalizeURL, as a
+// proof's htu is compared: they are the same for every request.
+type normalURLs struct {
+	mu    sync.RWMutex
+	known map[string]string
+}
+
+func (n *normalURLs) of(u string) (string, error) {
+	n.mu.RLock()
+	normal, ok := n.known[u]
+	n.mu.RUnlock()
+	if ok {
+		return normal, nil
 	}
 	normal, err := dpop.NormalizeURL(u)
-	if err == nil {
-		s.normal.Store(u, normal)
+	if err != nil {
+		return "", err
 	}
-	return normal, err
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.known == nil {
+		n.known = make(map[string]string)
+	}
+	n.known[u] = normal
+	return normal, nil
 }
 
 func (s *Server) demandsNonce(c *call) bool { return s.cfg.Nonces != nil && c.Issuer.DemandsNonce() }

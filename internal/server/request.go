@@ -176,10 +176,10 @@ func (q *tokenRequest) assert(f *form) (err error) {
 		return registry.ErrClient.WithCause(err)
 	}
 	if q.ClientID == "" {
-		if err := q.Assertion.read(); err != nil {
+		if q.ClientID, err = q.Assertion.claimed(); err != nil {
 			return registry.ErrClient.WithCause(err)
 		}
-		if q.ClientID = q.Assertion.subject; q.ClientID == "" || !printable(q.ClientID) {
+		if q.ClientID == "" || !printable(q.ClientID) {
 			return registry.ErrClient.WithCause(errNoSubject)
 		}
 	}
