@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"fmt"
 	"sync"
 )
@@ -89,16 +90,21 @@ type digest struct {
 
 func (d *digest) bytes() []byte { return d.data[:d.size] }
 
-func digestOf(hash crypto.Hash, message []byte) digest {
-	var d digest
-	if hash == crypto.SHA256 {
+// digestOf is the hash of message; the algorithms of this package know three.
+func digestOf(hash crypto.Hash, message []byte) (d digest) {
+	switch hash {
+	case crypto.SHA256:
 		sum := sha256.Sum256(message)
 		d.size = copy(d.data[:], sum[:])
-		return d
+	case crypto.SHA384:
+		sum := sha512.Sum384(message)
+		d.size = copy(d.data[:], sum[:])
+	case crypto.SHA512:
+		sum := sha512.Sum512(message)
+		d.size = copy(d.data[:], sum[:])
+	default:
+		panic("jose: an algorithm with a hash that is not here") // never sign or verify nothing
 	}
-	h := hash.New()
-	h.Write(message)
-	d.size = len(h.Sum(d.data[:0]))
 	return d
 }
 
