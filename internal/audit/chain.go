@@ -96,16 +96,19 @@ const formatVersion = 1
 
 // header is the first line of a segment.
 type header struct {
-	Spool   string  `json:"spool"` // random, the same in all segments of a spool
-	V       int     `json:"v"`     // format of the segment
-	Segment int64   `json:"segment"`
-	Node    string  `json:"node"`
-	Time    string  `json:"time"`             // when it was begun
-	First   int64   `json:"first"`            // number of its first record
-	Oldest  int64   `json:"oldest"`           // the oldest segment that is kept: earlier ones were removed on purpose
-	Prev    string  `json:"prev"`             // hash of the last line of the segment before
-	Damage  *Damage `json:"damage,omitempty"` // what was found in the segment before when this one was begun
-	Hash    string  `json:"hash,omitempty"`
+	Spool   string `json:"spool"` // random, the same in all segments of a spool
+	V       int    `json:"v"`     // format of the segment
+	Segment int64  `json:"segment"`
+	Node    string `json:"node"`
+	Time    string `json:"time"`   // when it was begun
+	First   int64  `json:"first"`  // number of its first record
+	Oldest  int64  `json:"oldest"` // the oldest segment that is kept: earlier ones were removed on purpose
+	Prev    string `json:"prev"`   // hash of the last line of the segment before
+	// Presented is when the last of what was presented in the segment before
+	// expires, in seconds since 1970; 0: nothing was. nil: not known.
+	Presented *int64  `json:"presented,omitempty"`
+	Damage    *Damage `json:"damage,omitempty"` // what was found in the segment before when this one was begun
+	Hash      string  `json:"hash,omitempty"`
 }
 
 // appendTo appends the line of h, chained to prev. Dst has sha256.Size octets of

@@ -71,21 +71,34 @@ func lastWritten(f *os.File, off int64) (int64, error) {
 		return off, err
 	}
 	end := dataEnd(f, info.Size())
-	buf, last := make([]byte, len(zeros)), off
-	for off < end {
-		n, err := f.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
-		if part := buf[:n]; !bytes.Equal(part, zeros[:n]) {
-			last = off + int64(len(bytes.TrimRight(part, "\x00")))
+	buf := make([]byte, min(int64(len(zeros)), max(end-off, 0)))
+	for end > off { // from behind: a closed segment has no NUL octet at its end
+		start := max(end-int64(len(buf)), off)
+		n, err := f.ReadAt(buf[:end-start], start)
+		if err != nil && !isEOF(err) { // the end: it was cut off meanwhile
+			return off, err
 		}
-		off += int64(n)
-		if isEOF(err) { // it was cut off meanwhile
-			return last, nil
+		if part := buf[:n]; !isZero(part) {
+			return start + int64(len(bytes.TrimRight(part, "\x00"))), nil
 		}
-		if err != nil {
-			return last, err
-		}
+		end = start
 	}
-	return last, nil
+	return off, nil
+}
+
+// isZero reports whether there are NUL octets only, at most len(zeros).
+func isZero(part []byte) bool { return bytes.Equal(part, zeros[:len(part)]) }
+
+// trimZeros is what is left of text behind NUL octets.
+func trimZeros(text []byte) []byte {
+	for len(text) > 0 && text[0] == 0 {
+		part := text[:min(len(text), len(zeros))]
+		if !isZero(part) {
+			return bytes.TrimLeft(text, "\x00")
+		}
+		text = text[len(part):]
+	}
+	return text
 }
 
 // syncDir makes the names in dir survive a loss of power.

@@ -104,7 +104,7 @@ func (l *lines) skip() error {
 		}
 	}
 	for {
-		l.drop(len(l.unread) - len(bytes.TrimLeft(l.unread, "\x00")))
+		l.drop(len(l.unread) - len(trimZeros(l.unread)))
 		if len(l.unread) > 0 {
 			return nil
 		}
@@ -137,7 +137,7 @@ func (l *lines) rest() (bool, error) {
 		case err != nil:
 			return false, err
 		}
-		if len(bytes.TrimLeft(l.unread, "\x00")) > 0 {
+		if len(trimZeros(l.unread)) > 0 {
 			return true, nil
 		}
 		l.drop(len(l.unread))

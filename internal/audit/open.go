@@ -156,7 +156,10 @@ func (s *Spool) takeUp(f *os.File, found, damaged *survey) error {
 			"dir", s.cfg.Dir, "damage", s.damage)
 		return f.Close()
 	}
-	s.cur = &segment{f: f, size: found.size, began: found.began, newest: found.newest, first: found.first, used: found.head.Offset}
+	s.cur = &segment{f: f, size: found.size, began: found.began, newest: found.newest, first: found.first, used: found.head.Offset, presented: found.presented}
+	if !found.unread {
+		s.found = found
+	}
 	if torn := found.torn - found.head.Offset; torn > 0 {
 		s.cfg.Logger.Warn("audit: cut off a line that was not written to its end", "segment", found.head.Segment, "octets", torn)
 		if err := writeZeros(f, found.head.Offset, found.torn); err != nil {

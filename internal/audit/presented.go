@@ -31,11 +31,15 @@ func (p Presented) MarshalText() ([]byte, error) { return p.append(nil), nil }
 
 func (p Presented) append(dst []byte) []byte {
 	dst = base64.RawURLEncoding.AppendEncode(dst, p.Key[:])
+	return strconv.AppendInt(append(dst, '.'), p.seconds(), 10)
+}
+
+func (p Presented) seconds() int64 {
 	seconds := p.Expires.Unix()
 	if p.Expires.Nanosecond() > 0 {
 		seconds++ // never forgotten too early
 	}
-	return strconv.AppendInt(append(dst, '.'), seconds, 10)
+	return seconds
 }
 
 var errPresented = errors.New("audit: not a digest and its expiry")
@@ -71,8 +75,9 @@ var ErrIncomplete = errors.New("evidence is missing or damaged")
 
 // Presented calls f for what tokens consumed in the time since then and what has
 // not expired at now, with the client whose token it was: what a node that
-// starts must know to refuse its replay. Other records cost it little: of a line
-// that consumed nothing only a few words are looked for.
+// starts must know to refuse its replay. It reads little: OpenSpool has looked at
+// the newest segment, and of one before whose successor says that all that was
+// presented in it has expired only the header is read.
 //
 // It reads on past whatever is damaged or missing, and then returns an error that
 // is ErrIncomplete: f was told of less than there was.
@@ -91,13 +96,14 @@ func (s *Spool) Presented(ctx context.Context, since, now time.Time, f func(clie
 			break
 		}
 	}
-	r := presentedReader{since, now, f}
+	r := presentedReader{since: since, now: now, f: f}
+	r.surveyed, r.end = s.surveyed(), s.Position()
 	var damages []error
 	for i, number := range all[first:] {
 		if i > 0 && number != all[first+i-1]+1 {
 			damages = append(damages, fmt.Errorf("segments %d to %d: %w", all[first+i-1]+1, number-1, ErrIncomplete))
 		}
-		if err := r.segment(ctx, segmentPath(s.cfg.Dir, number)); err != nil {
+		if err := r.segment(ctx, s.cfg.Dir, number); err != nil {
 			damages = append(damages, fmt.Errorf("segment %d: %w", number, err))
 		}
 		if err := ctx.Err(); err != nil {
@@ -122,20 +128,96 @@ var (
 	recordStart   = []byte(`{"time":"`)
 )
 
+// surveyed gives what OpenSpool has found in the newest segment, once: it may be
+// much, and is asked for at the start. nil: it is not known.
+func (s *Spool) surveyed() *survey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.found
+	s.found = nil
+	return found
+}
+
 // presentedReader reads for Spool.Presented.
 type presentedReader struct {
 	since, now time.Time
 	f          func(client string, p Presented)
+
+	surveyed *survey  // what is known of the newest segment; nil: nothing
+	end      Position // nothing is written behind it
+	latest   int64    // expiry of all there was, expired or not, in seconds since 1970
 }
 
-// segment reads one, and goes on behind what is no line.
-func (r *presentedReader) segment(ctx context.Context, path string) error {
+// taken is what Presented tells of.
+type taken struct {
+	client string
+	Presented
+}
+
+// segment reads as much of one as it must.
+func (r *presentedReader) segment(ctx context.Context, dir string, number int64) error {
+	path := segmentPath(dir, number)
+	h, ok := headerOf(path)
+	known := r.surveyed
+	switch {
+	case ok && known != nil && known.head.Segment == number:
+		for _, t := range known.live {
+			r.tell(t.client, t.Presented)
+		}
+		part := lines{off: known.head.Offset}
+		if r.end.Segment == number {
+			part.limit = r.end.Offset // the survey has found NUL octets there
+		}
+		return errors.Join(r.header(h), r.part(ctx, path, part))
+	case ok && r.expired(segmentPath(dir, number+1), number+1):
+		return r.header(h)
+	}
+	return r.part(ctx, path, lines{})
+}
+
+// headerOf reads the header of a segment, if it is whole.
+func headerOf(path string) (h header, ok bool) {
+	file, err := os.Open(path)
+	if err != nil {
+		return h, false
+	}
+	defer file.Close()
+	l := lines{f: file, buf: make([]byte, 8<<10)}
+	line, err := l.next()
+	if err != nil {
+		return h, false
+	}
+	if h, err = parseHeader(line); err != nil {
+		return h, false
+	}
+	prev, _ := parseDigest([]byte(h.Prev))
+	_, ok = fits(prev, line)
+	return h, ok
+}
+
+// expired reports whether the header of the segment in path says that all that was
+// presented in the one before it has.
+func (r *presentedReader) expired(path string, number int64) bool {
+	h, ok := headerOf(path)
+	return ok && h.Segment == number && h.Presented != nil && *h.Presented < r.now.Unix()
+}
+
+// header looks whether one tells of what had been lost when it was written.
+func (r *presentedReader) header(h header) error {
+	if h.Damage == nil || r.isBefore(h.Time) {
+		return nil
+	}
+	return ErrIncomplete
+}
+
+// part reads lines of a segment, and goes on behind what is no line.
+func (r *presentedReader) part(ctx context.Context, path string, l lines) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
 	defer file.Close()
-	l := lines{f: file}
+	l.f = file
 	whole := true
 	for ctx.Err() == nil {
 		line, err := l.next()
@@ -168,9 +250,8 @@ func (r *presentedReader) segment(ctx context.Context, path string) error {
 // the member's name nor a record can stand in one.
 func (r *presentedReader) line(line []byte) bool {
 	if !bytes.HasPrefix(line, recordStart) {
-		// A header tells of what had been lost when it was written.
 		h, err := parseHeader(line)
-		return err == nil && (h.Damage == nil || r.isBefore(h.Time))
+		return err == nil && r.header(h) == nil
 	}
 	whole := bytes.HasSuffix(line, []byte(`"}`)) && !bytes.Contains(line[1:], recordStart)
 	_, rest, found := bytes.Cut(line, presentedName)
@@ -188,11 +269,16 @@ func (r *presentedReader) line(line []byte) bool {
 			whole = false
 			continue
 		}
-		if !p.Expires.Before(r.now) {
-			r.f(unquoted(m.client), p)
-		}
+		r.tell(unquoted(m.client), p)
 	}
 	return whole
+}
+
+func (r *presentedReader) tell(client string, p Presented) {
+	r.latest = max(r.latest, p.seconds())
+	if !p.Expires.Before(r.now) {
+		r.f(client, p)
+	}
 }
 
 // isBefore reports whether a time is out of the window.

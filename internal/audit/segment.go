@@ -20,6 +20,8 @@ type segment struct {
 	first  int64     // end of the header
 	used   int64     // end of the last whole line
 	dirty  int64     // a write that failed may have left something up to here
+
+	presented int64 // when the last of what its records presented expires, in seconds since 1970; 0: nothing was
 }
 
 // write writes a whole line or leaves none: what a failed write has left is
@@ -76,6 +78,9 @@ func (s *Spool) next(at time.Time) error {
 	}
 	if h.Oldest == 0 {
 		h.Oldest = h.Segment
+	}
+	if s.cur != nil && s.damage == nil && h.Segment == s.head.Segment+1 {
+		h.Presented = &s.cur.presented
 	}
 	g, hash, err := begin(f, s.cfg.Dir, &h, s.head.Hash)
 	if err != nil {

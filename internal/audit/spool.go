@@ -56,6 +56,7 @@ type Spool struct {
 	tail   []byte // `,"node":"…","n":`
 	lock   *os.File
 	opened Position // where this process began to append
+	found  *survey  // of the segment that opened is in; nil: it is new
 
 	mu       sync.Mutex
 	cur      *segment // nil: there is none yet, for want of space
@@ -155,7 +156,7 @@ func (s *Spool) append(r *Record) error {
 	b := buffers.Get().(*[]byte)
 	line := appendBody((*b)[:len(digest{})], r, at)
 	line = append(line, s.tail...)
-	err := s.write(line, at)
+	err := s.write(line, at, r.Presented)
 	*b = line
 	buffers.Put(b)
 	if err == nil && s.cfg.Sync {
@@ -165,8 +166,8 @@ func (s *Spool) append(r *Record) error {
 }
 
 // write gives the line its number and its hash and writes it. line has room for a
-// digest in front.
-func (s *Spool) write(line []byte, at time.Time) error {
+// digest in front. presented is what stands in it.
+func (s *Spool) write(line []byte, at time.Time, presented []Presented) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -175,6 +176,9 @@ func (s *Spool) write(line []byte, at time.Time) error {
 	start := len(digest{})
 	if err := s.room(int64(len(line)-start+20+hashSize+1), at); err != nil {
 		return err
+	}
+	for i := range presented { // also when it fails: nobody knows then what a reader will find
+		s.cur.presented = max(s.cur.presented, presented[i].seconds())
 	}
 	line = appendInt(line, "", s.head.N+1)
 	line, hash := appendHash(line, start, s.head.Hash)

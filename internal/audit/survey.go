@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 )
@@ -18,6 +19,10 @@ type survey struct {
 	newest time.Time // of the last record
 	torn   int64     // what a kill left of a line ends here
 	damage *Damage
+
+	presented int64   // see segment
+	live      []taken // of what was presented, what had not expired
+	unread    bool    // there was more, which is not legible
 }
 
 // survey reads the newest segment from its beginning.
@@ -35,11 +40,14 @@ func (s *Spool) survey(f *os.File, number int64) (*survey, error) {
 	}
 	line, err := w.surveyed()
 	var last []byte
+	whole := true
+	r := presentedReader{now: s.cfg.Now(), f: func(client string, p Presented) { found.live = append(found.live, taken{client, p}) }}
 	for ; err == nil; line, err = w.surveyed() {
 		if found.first == 0 {
 			found.first = w.pos.Offset
 		} else {
 			last = append(last[:0], line...)
+			whole = r.line(line) && whole
 		}
 		found.head = w.pos
 	}
@@ -52,6 +60,9 @@ func (s *Spool) survey(f *os.File, number int64) (*survey, error) {
 	}
 	if at, ok := timeOf(last); ok {
 		found.newest = at
+	}
+	if found.presented = r.latest; !whole {
+		found.presented, found.unread = math.MaxInt64, true
 	}
 	return found, s.surveyTail(f, w, found)
 }
