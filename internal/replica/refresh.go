@@ -23,6 +23,7 @@ type refresher struct {
 	away    func() bool // the store did not answer lately
 	life    context.Context
 	rounds  sync.WaitGroup
+	limits  sync.Pool // timers of requests that wait no more
 
 	mu      sync.Mutex
 	active  bool      // run is at work
@@ -46,13 +47,24 @@ func (f *refresher) wait(ctx context.Context) {
 	if r == nil {
 		return
 	}
-	limit := time.NewTimer(refreshWait)
+	limit := f.limit()
+	defer f.limits.Put(limit)
 	defer limit.Stop()
 	select {
 	case <-r.done:
 	case <-limit.C:
 	case <-ctx.Done():
 	}
+}
+
+// limit is a timer of refreshWait. A flood of refusals would make thousands a
+// second. A timer that was stopped or has ended keeps no value that is old.
+func (f *refresher) limit() *time.Timer {
+	if t, ok := f.limits.Get().(*time.Timer); ok {
+		t.Reset(refreshWait)
+		return t
+	}
+	return time.NewTimer(refreshWait)
 }
 
 // join returns a round that has not begun; nil when the store has no news.
