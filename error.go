@@ -166,6 +166,9 @@ func (e *ConfigError) Unwrap() error { return e.Err }
 // AsError gives the Error inside err. Anything untyped is a server error whose
 // cause is err: what went wrong inside is nobody's business outside.
 func AsError(err error) *Error {
+	if e, ok := err.(*Error); ok {
+		return e // the usual case: errors.As allocates
+	}
 	var e *Error
 	if errors.As(err, &e) {
 		return e
