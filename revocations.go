@@ -76,8 +76,9 @@ type RevocationSet struct {
 	AsOf    int64             `json:"as_of"`           // when that node last heard from its store
 	Expires int64             `json:"exp"`             // it is not to be taken from then on
 	Entries []RevocationEntry `json:"entries"`
-	Pending []PendingDenial   `json:"pending"` // always all that there are
-	Merged  []string          `json:"merged"`  // ids of pending entries that stand in the set now
+	Pending []PendingDenial   `json:"pending"`           // always all that there are
+	Merged  []string          `json:"merged"`            // ids of pending entries that stand in the set now
+	Journal string            `json:"journal,omitempty"` // names what stands in pending and merged: who waits sends it back
 }
 
 // MarshalJSON implements json.Marshaler.

@@ -49,7 +49,8 @@ func TestRFC8414_3_Metadata(t *testing.T) {
 			`"scopes_supported":[` + or(scopes[iss], `"a"`) + `],"response_types_supported":[],"grant_types_supported":["client_credentials"],` +
 			`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","private_key_jwt"],` +
 			`"token_endpoint_auth_signing_alg_values_supported":[` + asymmetric + `],"subject_types_supported":["public"],` +
-			`"id_token_signing_alg_values_supported":[` + or(algorithms[iss], `"ES256"`) + `],"dpop_signing_alg_values_supported":[` + asymmetric + `]}`
+			`"id_token_signing_alg_values_supported":[` + or(algorithms[iss], `"ES256"`) + `],"dpop_signing_alg_values_supported":[` + asymmetric + `],` +
+			`"symbolon_revocations_uri":"` + iss + `/revocations","symbolon_revocations_jwks_uri":"` + iss + `/revocations/keys"}`
 		for _, url := range urls {
 			w := f.get(url)
 			if w.Code != 200 || w.Body.String() != want {
@@ -278,7 +279,7 @@ func TestNothingIsTakenFromTheRequest(t *testing.T) {
 		"X-Forwarded-Host", "evil.example.com", "X-Forwarded-Proto", "http", "X-Forwarded-Prefix", "/evil", "Forwarded", "host=evil.example.com;proto=http",
 		"X-Original-Url", "/partners/token", "X-Rewrite-Url", "/partners/token", "X-Http-Method-Override", "GET",
 	}
-	for _, path := range []string{"/jwks", "/.well-known/oauth-authorization-server"} {
+	for _, path := range []string{"/jwks", "/.well-known/oauth-authorization-server", "/revocations", "/revocations/keys"} {
 		plain, other := f.get(base+path), f.get(base+path, forged...)
 		if plain.Code != 200 || plain.Body.String() != other.Body.String() || other.Header().Get("Vary") != "" {
 			t.Errorf("%s: %d %s", path, other.Code, other.Body)

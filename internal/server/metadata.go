@@ -36,6 +36,8 @@ func (c *Config) metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
 		// OpenID Connect Discovery §3 demands both; libraries read the second to
 		// know with what access tokens may be signed.
 		SubjectTypesSupported: []string{"public"},
+		RevocationsURI:        v.Iss + "/revocations",
+		RevocationsJWKSURI:    v.Iss + "/revocations/keys",
 	}
 	m.IDTokenSigningAlgorithms = names(v.Algorithms())
 	// RFC 8414 §2 demands the first beside private_key_jwt; RFC 9449 §5.1.

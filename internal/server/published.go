@@ -41,7 +41,7 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h["Cache-Control"] = publicCache
 	h["Etag"] = p.etag
-	if p.matches(r.Header["If-None-Match"]) {
+	if etagMatches(p.etag[0], r.Header["If-None-Match"]) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -49,12 +49,14 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 	w.Write(p.body)
 }
 
-// matches is the weak comparison of RFC 9110 §13.1.2.
-func (p *page) matches(lines []string) bool {
+// etagMatches is the weak comparison of RFC 9110 §13.1.2 with the lines of
+// If-None-Match.
+func etagMatches(etag string, lines []string) bool {
+	etag = strings.TrimPrefix(etag, "W/")
 	for _, line := range lines {
 		for one := range strings.SplitSeq(line, ",") {
 			one = strings.Trim(one, " \t")
-			if one == "*" || strings.TrimPrefix(one, "W/") == p.etag[0] {
+			if one == "*" || strings.TrimPrefix(one, "W/") == etag {
 				return true
 			}
 		}

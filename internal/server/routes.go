@@ -55,6 +55,8 @@ func (s *Server) Routes() []Route {
 		{Name: "token", Path: "/token", Serve: s.serveToken},
 		{Name: "jwks", Path: "/jwks", Serve: s.serveJWKS},
 		{Name: "key", Path: "/jwks/", Suffix: ".pem", Serve: s.serveKey},
+		{Name: "revocations", Path: "/revocations", Serve: s.serveRevocations},
+		{Name: "revocation_keys", Path: "/revocations/keys", Serve: s.serveRevocationKeys},
 		{Name: "authorize", Path: "/authorize", Serve: s.serveAuthorize},
 		{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownServer, Serve: s.serveMetadata},
 		{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownOpenID, Serve: s.serveMetadata},

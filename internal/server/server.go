@@ -4,6 +4,10 @@
 // (clientcredentials.go), consume (consume.go), issue (issue.go) and the record
 // (record.go), and what they find out stands in the call (call.go).
 //
+// What the issuer denies is told to those who check its tokens by the revocation
+// set: revocationset.go answers, revocationfeed.go knows what there is,
+// revocationtext.go signs it and revocationwait.go lets validators wait for it.
+//
 // It decides on the node's own replica and writes nothing but the spool. It asks
 // others for two things alone: the keys at a client's jwks_uri, and the memory of
 // several nodes, whether an assertion or a proof was presented before.
@@ -67,6 +71,7 @@ type Server struct {
 	decoy   *decoy
 	chains  *chains
 	library library
+	feeds   feeds
 	calls   sync.Pool // of *call
 
 	proofKeys dpop.Keys
@@ -90,9 +95,17 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy(), chains: newChains()}
 	s.library.config = &s.cfg
+	s.feeds = feeds{
+		config: &s.cfg, waiting: places{inAll: waitingInAll, perNetwork: waitingPerNetwork},
+		drained: make(chan struct{}), counted: s.counted,
+	}
 	s.calls.New = func() any { return newCall() }
 	return s
 }
+
+// Drain answers what waits for the revocation set now, and lets nothing wait any
+// more: for a node that stops. It may be called more than once.
+func (s *Server) Drain() { s.feeds.drain.Do(func() { close(s.feeds.drained) }) }
 
 func (s *Server) counted(step string) {
 	if s.count != nil {

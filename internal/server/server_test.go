@@ -164,6 +164,8 @@ func nameOf(o any) (kind, id string) {
 		return registry.KindClient, o.ID
 	case *registry.Key:
 		return registry.KindKey, o.ID
+	case *registry.Denial:
+		return registry.KindDenial, o.ID
 	}
 	panic("no such kind")
 }

@@ -1,0 +1,238 @@
+package server
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/jose"
+	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// feeds are the revocation sets of all issuers, and who waits for them.
+type feeds struct {
+	config  *Config
+	counted func(step string)
+	waiting places
+	drained chan struct{} // closed when nobody may wait any more
+	drain   sync.Once
+
+	mu       sync.Mutex
+	byIssuer map[string]*feed
+}
+
+// of gives the feed of the place's issuer, made at the first request.
+func (fs *feeds) of(at Place) *feed {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f := fs.byIssuer[at.Issuer.ID]
+	if f != nil && f.iss == at.Issuer.Iss {
+		return f
+	}
+	f = newFeed(fs, at.Issuer)
+	if fs.byIssuer == nil {
+		fs.byIssuer = make(map[string]*feed)
+	}
+	fs.byIssuer[at.Issuer.ID] = f
+	maps.DeleteFunc(fs.byIssuer, func(id string, _ *feed) bool { return at.Snapshot.Issuers[id] == nil })
+	return f
+}
+
+// feed makes the revocation sets of one issuer.
+type feed struct {
+	config  *Config
+	counted func(step string)
+	id, iss string // of the issuer: its id, and its URL
+	signer  *keys.Feed
+	keys    *page
+
+	mu       sync.Mutex
+	position registry.Position           // of the snapshot that denied is made of
+	made     map[string]*registry.Denial // the denials of that snapshot
+	denied   *denied
+
+	signing sync.Mutex // one text is signed once, however many wait for it
+	texts   map[int]*signedSet
+}
+
+func newFeed(fs *feeds, issuer *registry.IssuerView) *feed {
+	signer := fs.config.Ring.Feed(issuer.Iss)
+	set := jose.KeySet{Keys: []*jose.Key{signer.Key()}}
+	return &feed{
+		config: fs.config, counted: fs.counted, id: issuer.ID, iss: issuer.Iss,
+		signer: signer, keys: newPage("application/json", set.JSON()), texts: make(map[int]*signedSet),
+	}
+}
+
+// denied is what an issuer denies, until that changes. It is shared and never
+// changed itself.
+type denied struct {
+	epoch   int64
+	entries []deniedEntry // in the order of their commits
+	pending []symbolon.PendingDenial
+	merged  []string
+	journal string // names pending and merged; empty when there are none
+	etag    []string
+}
+
+type deniedEntry struct {
+	symbolon.RevocationEntry
+	commit int64
+}
+
+// newest is the commit of the last entry; 0 without one.
+func (d *denied) newest() int64 {
+	if len(d.entries) == 0 {
+		return 0
+	}
+	return d.entries[len(d.entries)-1].commit
+}
+
+// look gives what is denied now, and the node's position, which may have moved
+// on without a denial.
+func (f *feed) look() (*denied, registry.Position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	// In the lock, so that who looks later sees no less.
+	snapshot := f.config.Replica.Snapshot()
+	pending, merged := f.journalled()
+	was, fresh := f.denied, snapshot.Epoch != f.position.Epoch || snapshot.Seq < f.position.Seq
+	next := &denied{epoch: snapshot.Epoch, pending: pending, merged: merged, journal: journalTag(pending, merged)}
+	switch {
+	case was == nil || fresh:
+		next.entries = f.entriesAfter(0, snapshot)
+	case sameDenials(f.made, snapshot.Denials) || f.position == snapshot.Position:
+		next.entries = was.entries
+	default:
+		next.entries = joined(was.entries, f.entriesAfter(f.position.Seq, snapshot), f.config.Now())
+	}
+	f.position, f.made = snapshot.Position, snapshot.Denials
+	if was == nil || fresh || next.journal != was.journal || next.newest() != was.newest() || len(next.entries) != len(was.entries) {
+		// The tag says what is denied without saying it again: commits and ids are
+		// not used twice.
+		next.etag = []string{fmt.Sprintf(`W/"%d.%d.%s"`, next.epoch, next.newest(), next.journal)}
+		f.denied = next
+	}
+	return f.denied, f.position
+}
+
+// sameDenials reports whether two snapshots share their denials: a commit that
+// wrote clients alone makes no new ones.
+func sameDenials(a, b map[string]*registry.Denial) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// entriesAfter are the denials of the snapshot that concern the issuer, were
+// written after the commit and have not expired.
+func (f *feed) entriesAfter(commit int64, snapshot *registry.Snapshot) []deniedEntry {
+	now := f.config.Now()
+	var entries []deniedEntry
+	for _, d := range snapshot.Denials {
+		if d.Commit > commit && d.Concerns(f.id) && d.Expires.After(now) {
+			entries = append(entries, deniedEntry{
+				symbolon.RevocationEntry{Key: d.Key(snapshot.Epoch, f.iss), Expires: wholeSeconds(d.Expires), N: d.N}, d.Commit,
+			})
+		}
+	}
+	slices.SortFunc(entries, func(a, b deniedEntry) int {
+		return cmp.Or(cmp.Compare(a.commit, b.commit), slices.Compare(a.Key[:], b.Key[:]))
+	})
+	return entries
+}
+
+// wholeSeconds is the time, not earlier, in seconds since 1970.
+func wholeSeconds(t time.Time) int64 { return t.Add(time.Second - 1).Unix() }
+
+// joined appends fresh entries, and drops those that have expired and those that
+// a fresh one of the same key replaces; that one keeps what they said more.
+func joined(entries, fresh []deniedEntry, now time.Time) []deniedEntry {
+	place := make(map[symbolon.DenialKey]int, len(fresh))
+	for i, e := range fresh {
+		place[e.Key] = i
+	}
+	all := make([]deniedEntry, 0, len(entries)+len(fresh))
+	for _, e := range entries {
+		if i, again := place[e.Key]; again {
+			fresh[i].N, fresh[i].Expires = max(fresh[i].N, e.N), max(fresh[i].Expires, e.Expires)
+		} else if e.Expires > now.Unix() {
+			all = append(all, e)
+		}
+	}
+	return append(all, fresh...)
+}
+
+// journalTag names what a journal holds; it is empty for an empty one.
+func journalTag(pending []symbolon.PendingDenial, merged []string) string {
+	if len(pending)+len(merged) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, p := range pending {
+		fmt.Fprintf(h, "pending %q %s %d\n", p.ID, p.Key, p.Expires)
+	}
+	for _, id := range merged {
+		fmt.Fprintf(h, "merged %q\n", id)
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+}
+
+// journalled is what the node's journal holds of this issuer.
+func (f *feed) journalled() (pending []symbolon.PendingDenial, merged []string) {
+	now := f.config.Now()
+	for _, p := range f.config.Replica.Pending() {
+		if p.Denial.Concerns(f.id) && p.Denial.Expires.After(now) {
+			pending = append(pending, symbolon.PendingDenial{ID: p.ID, Key: p.Denial.Key(0, f.iss), Expires: wholeSeconds(p.Denial.Expires)})
+		}
+	}
+	return pending, f.config.Replica.Merged()
+}
+
+// newsFor reports whether there is something that a validator does not have who
+// asks so.
+func (d *denied) newsFor(q *revocationQuery) bool {
+	switch {
+	case d.epoch != q.since.Epoch:
+		return d.epoch > q.since.Epoch
+	case d.newest() > q.since.Seq:
+		return true
+	}
+	return q.journal != nil && d.journal != "" && d.journal != *q.journal
+}
+
+// first is the place of the first entry that such a request is answered with,
+// and since what the answer says that it begins after; 0: the answer is whole.
+// The number of entries is rounded up to a power of two, so that whoever asks
+// from many positions has few texts signed.
+func (d *denied) first(q *revocationQuery) (i int, since int64) {
+	if !q.difference || q.since.Epoch < d.epoch {
+		return 0, 0
+	}
+	n := len(d.entries)
+	i = n
+	if q.since.Epoch == d.epoch {
+		i = sort.Search(n, func(i int) bool { return d.entries[i].commit > q.since.Seq })
+	}
+	for more := 1; i < n; more *= 2 {
+		if n-i <= more {
+			i = max(n-more, 0)
+			break
+		}
+	}
+	// No commit is cut: the answer has all entries after since.
+	for i > 0 && i < n && d.entries[i-1].commit == d.entries[i].commit {
+		i--
+	}
+	if i == 0 {
+		return 0, 0
+	}
+	return i, d.entries[i-1].commit
+}

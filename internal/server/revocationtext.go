@@ -1,0 +1,100 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+const (
+	revocationLife = 5 * time.Minute // of a signed set: from then on it is not taken
+	revocationKeep = time.Second     // how long a text is handed out again
+)
+
+// signedSet is a set as it leaves.
+type signedSet struct {
+	text   []byte
+	denied *denied
+	seq    int64
+	made   time.Time
+}
+
+// text gives the signed answer to a request. All who ask for the same part share
+// it: fifty validators that one commit wakes cost one signature.
+func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) ([]byte, error) {
+	f.signing.Lock()
+	defer f.signing.Unlock()
+	now := f.config.Now()
+	first, since := d.first(q)
+	if t := f.texts[first]; t != nil && t.denied == d && fresh(t.made, now) && (!q.difference || t.seq >= min(q.since.Seq, position.Seq)) {
+		return t.text, nil
+	}
+	contact := f.config.Replica.Contact()
+	if contact.Unix() <= 0 {
+		return nil, errStale // it never heard from its store, and knows nothing
+	}
+	payload, err := appendRevocationSet(nil, &symbolon.RevocationSet{
+		Issuer: f.iss, Epoch: d.epoch, Seq: position.Seq, Since: since,
+		AsOf: min(contact.Unix(), now.Unix()), Expires: now.Add(revocationLife).Unix(),
+		Pending: d.pending, Merged: d.merged, Journal: d.journal,
+	}, d.entries[first:])
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range f.texts {
+		if t.denied != d || !fresh(t.made, now) {
+			delete(f.texts, i)
+		}
+	}
+	f.counted("sign a revocation set")
+	t := &signedSet{text: f.signer.Sign(payload), denied: d, seq: position.Seq, made: now}
+	f.texts[first] = t
+	return t.text, nil
+}
+
+func fresh(made, now time.Time) bool {
+	age := now.Sub(made)
+	return 0 <= age && age < revocationKeep
+}
+
+// appendRevocationSet writes a set as JSON, with these entries in the place of
+// its own: package encoding/json takes much longer for many of them.
+func appendRevocationSet(dst []byte, set *symbolon.RevocationSet, entries []deniedEntry) ([]byte, error) {
+	set.Entries = []symbolon.RevocationEntry{}
+	if set.Pending == nil {
+		set.Pending = []symbolon.PendingDenial{}
+	}
+	if set.Merged == nil {
+		set.Merged = []string{}
+	}
+	frame, err := json.Marshal(set)
+	if err != nil {
+		return nil, err
+	}
+	const gap = `"entries":[`
+	at := bytes.Index(frame, []byte(gap)) + len(gap)
+	dst = append(dst, frame[:at]...)
+	for i := range entries {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = entries[i].append(dst)
+	}
+	return append(dst, frame[at:]...), nil
+}
+
+// append writes the entry as RevocationEntry.MarshalJSON does.
+func (e *deniedEntry) append(dst []byte) []byte {
+	dst = append(dst, `["`...)
+	dst = base64.RawURLEncoding.AppendEncode(dst, e.Key[:])
+	dst = strconv.AppendInt(append(dst, `",`...), e.Expires, 10)
+	if e.N != 0 {
+		dst = strconv.AppendInt(append(dst, ','), e.N, 10)
+	}
+	return append(dst, ']')
+}
