@@ -10,10 +10,10 @@ import (
 )
 
 // One test for each thing that happened to another implementation and that could happen in
-// this package, numbered as in the product's list of attacks.
+// this package.
 
-// TestRow25PrivateKeyInProof: CVE-2026-54431, a proof whose jwk is the private key.
-func TestRow25PrivateKeyInProof(t *testing.T) {
+// TestPrivateKeyInProof: CVE-2026-54431, a proof whose jwk is the private key.
+func TestPrivateKeyInProof(t *testing.T) {
 	d := jose.EncodeSegment(must(p256Key().Bytes()))
 	private := strings.Replace(publicJWK(), "{", `{"d":"`+d+`",`, 1)
 	refusedWith(t, "EC", []string{forge(strings.Replace(testHeader, "JWK", private, 1), testClaims)}, expected(), errPrivateKey)
@@ -35,9 +35,9 @@ func TestRow25PrivateKeyInProof(t *testing.T) {
 	}
 }
 
-// TestRow26ReplayKeyOfRawURL: a proof is the same one whatever the spelling of its htu. Here
+// TestReplayKeyOfRespeltURL: a proof is the same one whatever the spelling of its htu. Here
 // it is its owner who respells it, which is all that anybody can do.
-func TestRow26ReplayKeyOfRawURL(t *testing.T) {
+func TestReplayKeyOfRespeltURL(t *testing.T) {
 	first := must(Check([]string{forge(testHeader, testClaims)}, expected()))
 	for _, htu := range []string{
 		"HTTPS://api.example.com/orders", "https://API.example.com/orders", "https://api.example.com:443/orders",
@@ -53,9 +53,9 @@ func TestRow26ReplayKeyOfRawURL(t *testing.T) {
 	}
 }
 
-// TestRow27IssuedAtOverflow: numbers that overflow somebody's arithmetic are refused, and
+// TestIssuedAtOverflow: numbers that overflow somebody's arithmetic are refused, and
 // none of them panics.
-func TestRow27IssuedAtOverflow(t *testing.T) {
+func TestIssuedAtOverflow(t *testing.T) {
 	for _, number := range []string{
 		"-1", "-0.5", "-9223372036854775808", "-9223372036854775809", "9223372036854775807", "9223372036854775808",
 		"18446744073709551615", "253402300800", "1e19", "-1e19", "1e308", "-1e308", "1e400", "-1e400",

@@ -201,9 +201,9 @@ func same(a, b arrived) bool {
 	return urls && err1 == nil && err2 == nil && string(x) == string(y)
 }
 
-// TestRow28NoHeaderIsACertificate on a real connection: neither of a stranger on
+// TestNoHeaderIsACertificate on a real connection: neither of a stranger on
 // the public listener nor of anybody on the one that asks.
-func TestRow28NoHeaderIsACertificate(t *testing.T) {
+func TestNoHeaderIsACertificate(t *testing.T) {
 	m := startMutual(t, func(c *Config) { c.TrustedProxies = []string{"10.9.0.0/16"} })
 	var nobody *authority
 	header := http.Header{"Client-Cert": {headerOf(nobody.client(t, "victim"))}, "X-Forwarded-For": {"10.9.1.1"}}
@@ -284,9 +284,9 @@ func TestPresentedCertificatesAreBounded(t *testing.T) {
 	}
 }
 
-// TestRow29NoSessionIsResumed: GO-2026-4337: a session would bring back a
+// TestNoSessionIsResumed: GO-2026-4337: a session would bring back a
 // certificate after its root has gone, in TLS 1.2 and 1.3.
-func TestRow29NoSessionIsResumed(t *testing.T) {
+func TestNoSessionIsResumed(t *testing.T) {
 	m := startMutual(t, nil)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for addr, resumes := range map[string]bool{m.public(): true, m.mtlsAddr(): false} {

@@ -186,11 +186,11 @@ func mkdir(t *testing.T, dir string) {
 	}
 }
 
-// TestRow58ReloadUnderLoad: a hundred changes of the server's pair and of the
+// TestReloadUnderLoad: a hundred changes of the server's pair and of the
 // roots, with files that are half written on the way, while handshakes go on:
 // none fails, every client of the lasting root is known all the time, and what is
 // spoken stays TLS 1.2 or newer (CVE-2024-23656).
-func TestRow58ReloadUnderLoad(t *testing.T) {
+func TestReloadUnderLoad(t *testing.T) {
 	const swaps, clients = 100, 3
 	dir := t.TempDir()
 	roots := newAuthority(t, "Roots", nil)

@@ -96,9 +96,9 @@ func TestRotationOfPublishedKeys(t *testing.T) {
 	h.asked(t, 2)
 }
 
-// TestRow45RemovedKeysLeave (CVE-2025-22149): a key that left the set is gone with
+// TestRemovedKeysLeave (CVE-2025-22149): a key that left the set is gone with
 // the next fetch, also the last one.
-func TestRow45RemovedKeysLeave(t *testing.T) {
+func TestRemovedKeysLeave(t *testing.T) {
 	k1, k2 := keyNamed(t, "k1"), keyNamed(t, "k2")
 	h, w := newKeyHost(t, k1, k2), newKeyWorld(t, nil)
 	w.gives(t, h.URL, "k1", "k1")
@@ -143,11 +143,11 @@ func TestRefreshKeepsNobodyWaiting(t *testing.T) {
 	w.gives(t, h.URL, "k1", "")
 }
 
-// TestRow44RandomKids: 10,000 assertions with key ids that nobody knows, from 64
+// TestRandomKeyIDsCauseNoFetches: 10,000 assertions with key ids that nobody knows, from 64
 // goroutines, cost a client's host one fetch in ten seconds, counted there; the
 // known key is given all the while (coreos/go-oidc#482, tilegroxy#883,
 // Camunda#60434).
-func TestRow44RandomKids(t *testing.T) {
+func TestRandomKeyIDsCauseNoFetches(t *testing.T) {
 	h, w := newKeyHost(t, keyNamed(t, "k1")), newKeyWorld(t, nil)
 	flood := func() {
 		var wg sync.WaitGroup

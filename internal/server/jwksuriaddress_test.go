@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// TestRow30And31Addresses: what the address that is dialled may be (CVE-2026-1180,
+// TestOnlyPublicAddressesAreDialled: what the address that is dialled may be (CVE-2026-1180,
 // CVE-2020-10770, CVE-2026-55671, CVE-2026-27945).
-func TestRow30And31Addresses(t *testing.T) {
+func TestOnlyPublicAddressesAreDialled(t *testing.T) {
 	for text, good := range map[string]bool{
 		"1.1.1.1": true, "9.255.255.255": true, "11.0.0.0": true, "100.63.255.255": true, "100.128.0.0": true, "126.255.255.255": true,
 		"172.15.255.255": true, "172.32.0.0": true, "192.0.1.0": true, "192.167.255.255": true, "192.169.0.0": true, "198.17.255.255": true,
@@ -163,8 +163,8 @@ func guarded(t *testing.T) (port string, connections *atomic.Int64) {
 // publicOnly allows nothing beyond the Internet.
 func publicOnly(c *KeySourceConfig, _ *keyLimits) { c.Allow = nil }
 
-// TestRow31OtherSpellings: no spelling of this machine is dialled.
-func TestRow31OtherSpellings(t *testing.T) {
+// TestOtherSpellingsOfThisMachine: no spelling of this machine is dialled.
+func TestOtherSpellingsOfThisMachine(t *testing.T) {
 	port, connections := guarded(t)
 	for _, host := range []string{
 		"127.0.0.1", "127.1", "127.0.0.2", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "0", "0.0.0.0", "[::]", "[::1]", "[::ffff:127.0.0.1]",
@@ -184,8 +184,8 @@ func TestRow31OtherSpellings(t *testing.T) {
 	newKeyWorld(t, publicOnly).refuses(t, "https://127.0.0.1:"+port, "is at 127.0.0.1, which is not on the public Internet: if clients' keys may come from there, add its network")
 }
 
-// TestRow31Names: what counts is the address that a name has when it is dialled.
-func TestRow31Names(t *testing.T) {
+// TestNamesOfPrivateAddresses: what counts is the address that a name has when it is dialled.
+func TestNamesOfPrivateAddresses(t *testing.T) {
 	port, connections := guarded(t)
 	for _, address := range []string{"127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fd00:ec2::254"} {
 		resolve(t, func() []string { return []string{address} })
@@ -198,9 +198,9 @@ func TestRow31Names(t *testing.T) {
 	}
 }
 
-// TestRow31Rebinding: a name that changed its address is judged anew, and of
+// TestRebinding: a name that changed its address is judged anew, and of
 // several addresses only those are dialled that may be.
-func TestRow31Rebinding(t *testing.T) {
+func TestRebinding(t *testing.T) {
 	h := newKeyHost(t, keyNamed(t, "k1"))
 	_, port, err := net.SplitHostPort(h.Listener.Addr().String())
 	if err != nil {

@@ -131,10 +131,10 @@ const (
 	aStranger = "203.0.113.5:1234"
 )
 
-// TestRow28CertificateTakenFromAHeader: a certificate comes from the TLS
+// TestCertificateFromAHeader: a certificate comes from the TLS
 // connection of a listener that asks for one, or from a trusted proxy by
 // RFC 9440; whoever else writes the header has none (RFC 9440 §4).
-func TestRow28CertificateTakenFromAHeader(t *testing.T) {
+func TestCertificateFromAHeader(t *testing.T) {
 	certs, items := example(t)
 	held := &tls.ConnectionState{PeerCertificates: certs[1:]}
 	one, both := http.Header{"Client-Cert": items[:1]}, http.Header{"Client-Cert": items[:1], "Client-Cert-Chain": items[1:]}
@@ -177,9 +177,9 @@ func TestRow28CertificateTakenFromAHeader(t *testing.T) {
 	}
 }
 
-// TestRow41HeadersThatMeanNothing: what other proxies use, and spellings that a
+// TestHeadersThatMeanNothing: what other proxies use, and spellings that a
 // server in front may take for the real one.
-func TestRow41HeadersThatMeanNothing(t *testing.T) {
+func TestHeadersThatMeanNothing(t *testing.T) {
 	_, items := example(t)
 	for _, name := range []string{
 		"Client_cert", "Client_Cert", "X-Client-Cert", "X-Ssl-Client-Cert", "Ssl-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert",
