@@ -125,6 +125,7 @@ func (s *Spool) Missing(ctx context.Context, db *store.Store) error {
 
 var (
 	presentedName = []byte(`,"presented":["`)
+	checksName    = []byte(`,"checks":[`)
 	recordStart   = []byte(`{"time":"`)
 )
 
@@ -253,11 +254,17 @@ func (r *presentedReader) line(line []byte) bool {
 		h, err := parseHeader(line)
 		return err == nil && r.header(h) == nil
 	}
-	whole := bytes.HasSuffix(line, []byte(`"}`)) && !bytes.Contains(line[1:], recordStart)
-	_, rest, found := bytes.Cut(line, presentedName)
+	return r.record(line) && bytes.HasSuffix(line, []byte(`"}`)) && !bytes.Contains(line[1:], recordStart)
+}
+
+// record reads a line that is one, and reports whether what it presented is legible.
+func (r *presentedReader) record(line []byte) bool {
+	head, _, _ := bytes.Cut(line, checksName) // the most of it comes then
+	_, rest, found := bytes.Cut(head, presentedName)
 	if !found {
-		return whole
+		return true
 	}
+	whole := true
 	var m members
 	if !m.read(line) {
 		return false

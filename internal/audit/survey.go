@@ -47,7 +47,7 @@ func (s *Spool) survey(f *os.File, number int64) (*survey, error) {
 			found.first = w.pos.Offset
 		} else {
 			last = append(last[:0], line...)
-			whole = r.line(line) && whole
+			whole = r.record(line) && whole
 		}
 		found.head = w.pos
 	}
