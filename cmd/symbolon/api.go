@@ -17,9 +17,9 @@ import (
 func newAPICmd(a *app) *cobra.Command {
 	k := kind[admin.API]{
 		app: a, word: "api", path: "/apis", example: "orders",
-		columns: []string{"ID", "ISSUER", "IDENTIFIER", "SCOPES", "ALGORITHM", "SET"},
+		columns: []string{"ID", "ISSUER", "IDENTIFIER", "SCOPES", "TOKENS", "SET"},
 		cells: func(v admin.API) []string {
-			return []string{v.ID, v.Issuer, v.Identifier, strings.Join(slices.Sorted(maps.Keys(v.Scopes)), " "), v.Token.Algorithm, v.ManagedBy}
+			return []string{v.ID, v.Issuer, v.Identifier, strings.Join(slices.Sorted(maps.Keys(v.Scopes)), " "), cmp.Or(v.Token.Algorithm, v.Token.Format), v.ManagedBy}
 		},
 		fields: printAPI,
 	}
@@ -33,6 +33,7 @@ aud of its tokens, an absolute URI.`,
 	}
 	m := &members{}
 	apiFlags(create, m)
+	m.list(create, "resource-server", "resource_servers", "id of a client that may ask about its tokens; repeat for more")
 	m.text(create, "issuer", "issuer", "id of its issuer (default \"default\")")
 	m.parsed(create, "scope", "scopes", "a scope, as NAME or NAME=DESCRIPTION; repeat for more", func(list []string) (any, error) {
 		return parseScopes(map[string]registry.Scope{}, list)
@@ -48,6 +49,7 @@ aud of its tokens, an absolute URI.`,
 func apiFlags(cmd *cobra.Command, m *members) {
 	m.text(cmd, "identifier", "identifier", "the aud of its tokens: an absolute URI")
 	m.text(cmd, "name", "name", "name for people")
+	m.text(cmd, "format", "token.format", "jwt (default): signed, checked by the API itself; opaque: sealed, for APIs that ask the issuer")
 	m.duration(cmd, "lifetime", "token.lifetime", "how long its tokens live (default: as the issuer says)")
 	m.text(cmd, "algorithm", "token.algorithm", "ES256 (default), ES384, PS256, RS256 or EdDSA")
 	m.text(cmd, "bound", "bound", "to what its tokens must be bound: optional (default), required, dpop or mtls")
@@ -63,7 +65,7 @@ func updateAPICmd(k kind[admin.API]) *cobra.Command {
 		Short: "Change an API and its scopes",
 		Long: `update changes what its options name, and leaves the rest alone. A scope that is
 removed is taken from all clients; the API takes tokens with it until they expire.`,
-		Example: "  symbolon api update orders --lifetime 10m --bound dpop\n  symbolon api update orders --add-scope \"orders:export=Export orders\" --default-scope orders:read\n  symbolon api update orders --remove-scope orders:write",
+		Example: "  symbolon api update orders --lifetime 10m --bound dpop\n  symbolon api update orders --format opaque --resource-server orders-api\n  symbolon api update orders --add-scope \"orders:export=Export orders\" --default-scope orders:read\n  symbolon api update orders --remove-scope orders:write",
 		Args:    exactArgs("API-ID"),
 	}
 	m := &members{}
@@ -74,6 +76,8 @@ removed is taken from all clients; the API takes tokens with it until they expir
 	remove := f.StringArray("remove-scope", nil, "a scope to remove")
 	give := f.StringArray("default-scope", nil, "a scope that is given when a request names none")
 	ungive := f.StringArray("no-default-scope", nil, "a scope that is no longer given when a request names none")
+	serve := f.StringSlice("resource-server", nil, "id of a client that may ask about its tokens from now on")
+	unserve := f.StringSlice("remove-resource-server", nil, "id of a client that may no longer ask about its tokens")
 	p := k.objects(cmd)
 	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -82,11 +86,19 @@ removed is taken from all clients; the API takes tokens with it until they expir
 			return err
 		}
 		var v admin.API
-		if len(*add)+len(*remove)+len(*give)+len(*ungive) > 0 {
+		scopes, servers := len(*add)+len(*remove)+len(*give)+len(*ungive) > 0, len(*serve)+len(*unserve) > 0
+		if scopes || servers {
 			if err := p.call(cmd.Context(), http.MethodGet, k.path+at(args[0]), nil, &v); err != nil {
 				return err
 			}
+		}
+		if scopes {
 			if body["scopes"], err = changeScopes(v.Scopes, *add, *remove, *give, *ungive); err != nil {
+				return err
+			}
+		}
+		if servers {
+			if body["resource_servers"], err = changeServers(v.ResourceServers, *serve, *unserve); err != nil {
 				return err
 			}
 		}
@@ -99,6 +111,22 @@ removed is taken from all clients; the API takes tokens with it until they expir
 		return k.print(p, v)
 	}
 	return cmd
+}
+
+func changeServers(servers, add, remove []string) ([]string, error) {
+	for _, id := range add {
+		if !slices.Contains(servers, id) {
+			servers = append(servers, id)
+		}
+	}
+	for _, id := range remove {
+		i := slices.Index(servers, id)
+		if i < 0 {
+			return nil, usagef("--remove-resource-server %q: it may not ask about the API's tokens anyway", id)
+		}
+		servers = slices.Delete(servers, i, i+1)
+	}
+	return servers, nil
 }
 
 func changeScopes(scopes map[string]registry.Scope, add, remove, give, ungive []string) (map[string]registry.Scope, error) {
@@ -154,7 +182,12 @@ func printAPI(w io.Writer, v admin.API) {
 	if v.Token.Lifetime > 0 {
 		lifetime = v.Token.Lifetime.String()
 	}
-	field(w, "tokens", strings.Join([]string{v.Token.Format, v.Token.Algorithm, v.Token.Typ, lifetime}, ", "))
+	field(w, "tokens", strings.Join(slices.DeleteFunc([]string{v.Token.Format, v.Token.Algorithm, v.Token.Typ, lifetime}, func(s string) bool { return s == "" }), ", "))
+	servers := strings.Join(v.ResourceServers, " ")
+	if servers == "" && v.Token.Format == registry.FormatOpaque {
+		servers = "none: nobody can read its tokens; symbolon api update " + v.ID + " --resource-server CLIENT-ID"
+	}
+	field(w, "resource servers", servers)
 	field(w, "bound", v.Bound)
 	field(w, "dpop nonce", v.DPoPNonce)
 	field(w, "set", v.ManagedBy)

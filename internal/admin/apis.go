@@ -12,7 +12,7 @@ import (
 
 // apiMembers are what an update of an API may name. Its issuer is not among
 // them: tokens of the one issuer would not become tokens of the other.
-var apiMembers = []string{"identifier", "name", "scopes", "token.", "bound", "dpop_nonce", "managed_by"}
+var apiMembers = []string{"identifier", "name", "scopes", "token.", "bound", "dpop_nonce", "resource_servers", "managed_by"}
 
 // CreateAPI makes an API, and in the same commit the keys of an algorithm that
 // its issuer had none of.

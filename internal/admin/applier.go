@@ -131,6 +131,9 @@ func (p *applier) apis() error {
 		}
 		if before, ok := s.before.(*registry.API); !ok {
 			api.Issuer = want
+			if err := p.completeAPI(api, n.Fields.Has("resource_servers")); err != nil {
+				return err
+			}
 		} else if before.Issuer != api.Issuer {
 			p.problem(s.ref, "issuer", "an API does not move to another issuer: it was at "+before.Issuer, otherWay(registry.KindAPI, "issuer"))
 			continue

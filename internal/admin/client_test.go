@@ -248,7 +248,7 @@ func TestErrors(t *testing.T) {
 			}, Refused, "write client show"},
 			{"API moves", func() error { return api(`{"issuer":"partners"}`) }, Invalid, "issuer another API"},
 			{"identifier in use", func() error { return api(`{"identifier":"https://new.example.com"}`) }, Refused, "billing another API"},
-			{"planned format", func() error { return api(`{"token":{"format":"opaque"}}`) }, Invalid, "not implemented"},
+			{"unknown format", func() error { return api(`{"token":{"format":"paseto"}}`) }, Invalid, "token.format opaque"},
 			{"symmetric algorithm", func() error { return api(`{"token":{"algorithm":"HS256"}}`) }, Invalid, "symmetric"},
 			{"identifier taken", func() error {
 				_, _, err := w.CreateAPI(ctx, w.actor, registry.API{ID: "more", Identifier: "https://orders.example.com/"})

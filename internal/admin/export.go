@@ -26,11 +26,27 @@ func (a *Admin) Export(ctx context.Context, actor Actor, set string) (State, err
 	if out.APIs, err = export[registry.API](ctx, a, registry.KindAPI, set); err != nil {
 		return out, err
 	}
+	nameResourceServers(out.APIs)
 	if out.Clients, err = export[registry.Client](ctx, a, registry.KindClient, set); err != nil {
 		return out, err
 	}
 	out.Operators, err = export[registry.Operator](ctx, a, registry.KindOperator, set)
 	return out, err
+}
+
+// nameResourceServers names them of every API where one has some: the file has
+// one list for all of its APIs.
+func nameResourceServers(apis []Named[registry.API]) {
+	const member = "resource_servers"
+	if !slices.ContainsFunc(apis, func(n Named[registry.API]) bool { return n.Fields.Has(member) }) {
+		return
+	}
+	for i := range apis {
+		if !apis[i].Fields.Has(member) {
+			apis[i].Fields = append(apis[i].Fields, member)
+			slices.Sort(apis[i].Fields)
+		}
+	}
 }
 
 func export[T any](ctx context.Context, a *Admin, kind, set string) ([]Named[T], error) {

@@ -78,11 +78,16 @@ func (c *change) validate() error {
 		}
 		found = append(found, p...)
 	}
-	unfit, err := c.checkFit(v)
-	if err != nil {
-		return err
+	for _, check := range []func() (registry.Problems, error){
+		c.checkResourceServers, func() (registry.Problems, error) { return c.checkFit(v) },
+	} {
+		more, err := check()
+		if err != nil {
+			return err
+		}
+		found = append(found, more...)
 	}
-	return append(found, unfit...).Err()
+	return found.Err()
 }
 
 func validateOne(obj any) error {

@@ -30,6 +30,11 @@ func (c *change) settleClient(s *staged) error {
 	if before == nil {
 		return nil
 	}
+	if after == nil {
+		if err := c.settleResourceServer(s.id); err != nil {
+			return err
+		}
+	}
 	// Tokens are refused by the position of the commit that says so. Removing a
 	// credential is the end of a rotation: its tokens stay good.
 	if after == nil || after.State == registry.StateDisabled && before.State != registry.StateDisabled {

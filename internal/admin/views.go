@@ -53,18 +53,21 @@ type API struct {
 	Token      APIToken                  `json:"token"`
 	Bound      string                    `json:"bound"`
 	DPoPNonce  string                    `json:"dpop_nonce" doc:"Whether proofs at the API need a nonce: required or off. The API itself must be configured to demand it"`
-	ManagedBy  string                    `json:"managed_by"`
-	Created    time.Time                 `json:"created"`
-	Updated    time.Time                 `json:"updated"`
-	Version    int64                     `json:"version"`
+
+	ResourceServers []string `json:"resource_servers" doc:"The clients that may ask about tokens of the API"`
+
+	ManagedBy string    `json:"managed_by"`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"`
+	Version   int64     `json:"version"`
 }
 
 // APIToken says what an API's tokens look like.
 type APIToken struct {
 	Format    string            `json:"format"`
 	Lifetime  registry.Duration `json:"lifetime"`
-	Algorithm string            `json:"algorithm"`
-	Typ       string            `json:"typ"`
+	Algorithm string            `json:"algorithm" doc:"That signs them; empty for opaque tokens"`
+	Typ       string            `json:"typ" doc:"Header parameter typ; empty for opaque tokens"`
 }
 
 // Client is a client as it is shown.
@@ -149,12 +152,18 @@ func keySettings(i *registry.Issuer) KeySchedule {
 
 func showAPI(a *registry.API, version int64) API {
 	out := API{ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Scopes: a.Scopes,
-		Token: APIToken{Format: cmp.Or(a.Token.Format, registry.FormatJWT), Lifetime: a.Token.Lifetime,
-			Algorithm: string(a.SigningAlgorithm()), Typ: cmp.Or(a.Token.Typ, symbolon.TypAccessToken)},
+		Token: APIToken{Format: registry.FormatOpaque, Lifetime: a.Token.Lifetime}, ResourceServers: a.ResourceServers,
 		Bound: cmp.Or(a.Bound, registry.BoundOptional), DPoPNonce: cmp.Or(a.DPoPNonce, registry.NonceOff),
 		ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
+	if !a.Opaque() {
+		out.Token.Format, out.Token.Algorithm = registry.FormatJWT, string(a.SigningAlgorithm())
+		out.Token.Typ = cmp.Or(a.Token.Typ, symbolon.TypAccessToken)
+	}
 	if out.Scopes == nil {
 		out.Scopes = map[string]registry.Scope{}
+	}
+	if out.ResourceServers == nil {
+		out.ResourceServers = []string{}
 	}
 	return out
 }

@@ -18,9 +18,10 @@ type file struct {
 	Clients   []client   `yaml:"clients"`
 	Operators []operator `yaml:"operators"`
 
-	ResourceServers config.Later `yaml:"resource_servers"`
-	OperatorTokens  config.Later `yaml:"operator_tokens"`
-	Rules           config.Later `yaml:"rules"`
+	ResourceServers []resourceServer `yaml:"resource_servers"`
+
+	OperatorTokens config.Later `yaml:"operator_tokens"`
+	Rules          config.Later `yaml:"rules"`
 }
 
 type issuer struct {

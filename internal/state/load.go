@@ -57,6 +57,7 @@ func Parse(src Source) (*admin.ApplyRequest, error) {
 		l.fail(document.Root().At("set", "set: not an id", "write a lower-case letter or digit, then up to 62 of a-z, 0-9 and -"))
 	}
 	l.objects(&f)
+	l.resourceServers(document.Root().Key(keyResourceServers), f.ResourceServers)
 	if len(l.errs) > 0 {
 		return nil, errors.Join(l.errs...)
 	}
@@ -213,6 +214,10 @@ var lists = map[string]string{
 // where places problems that are found later.
 func where(name string, document *config.Document) func(registry.Problem) string {
 	return func(p registry.Problem) string {
+		if at := whereResourceServer(document, p); at != nil {
+			line, column := at.Position()
+			return fmt.Sprintf("%s:%d:%d", name, line, column)
+		}
 		list := document.Root().Key(lists[p.Kind])
 		if list == nil {
 			return ""

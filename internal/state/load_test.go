@@ -179,23 +179,14 @@ func TestFormsOfASecret(t *testing.T) {
 // What a later version will have is refused by name, never ignored.
 func TestKeysOfLaterVersionsAreRefused(t *testing.T) {
 	for key, tt := range map[string]struct{ text, place string }{
-		"rules":            {"set: main\nrules: []\n", "2:1"},
-		"resource_servers": {"resource_servers: [{api: orders, client: orders-api}]\n", "1:1"},
-		"operator_tokens":  {"operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]\n", "1:1"},
-		"dialect":          {"issuers:\n  - {id: okta, dialect: okta}\n", "2:16"},
+		"rules":           {"set: main\nrules: []\n", "2:1"},
+		"operator_tokens": {"operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]\n", "1:1"},
+		"dialect":         {"issuers:\n  - {id: okta, dialect: okta}\n", "2:16"},
 	} {
 		_, err := parse(tt.text)
 		key = strings.TrimSpace(key)
 		if err == nil || !strings.HasPrefix(err.Error(), "state.yaml:"+tt.place+": ") || !strings.Contains(err.Error(), fmt.Sprintf("%q is not implemented in this version; remove it", key)) {
 			t.Errorf("%s: %v", key, err)
-		}
-	}
-	for _, tt := range []struct{ text, place, value string }{
-		{"apis: [{id: p, token: {format: opaque}}]\n", "1:32", "opaque"},
-	} {
-		_, err := parse(tt.text)
-		if err == nil || !strings.HasPrefix(err.Error(), "state.yaml:"+tt.place+": ") || !strings.Contains(err.Error(), fmt.Sprintf("%q is not implemented in this version", tt.value)) {
-			t.Errorf("%s: %v", tt.value, err)
 		}
 	}
 }

@@ -31,6 +31,10 @@ func Marshal(set string, s admin.State) ([]byte, error) {
 		}
 	}
 	m = appendList(m, "clients", s.Clients, clientMap)
+	m, err := appendResourceServers(m, s.APIs)
+	if err != nil {
+		return nil, err
+	}
 	m = appendList(m, "operators", s.Operators, operatorMap)
 	return config.Marshal(m)
 }

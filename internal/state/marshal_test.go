@@ -204,7 +204,7 @@ func drawAPI(t *rapid.T, id string) admin.Named[registry.API] {
 			}
 		},
 		"token.lifetime":  func() { o.Token.Lifetime = drawDuration(t, registry.MaxLifetime) },
-		"token.algorithm": func() { o.Token.Algorithm = "RS256" },
+		"token.algorithm": func() { o.Token.Algorithm = rapid.SampledFrom([]string{"", "RS256"}).Draw(t, "algorithm") },
 		"token.format":    func() { o.Token.Format = "jwt" },
 		"token.typ":       func() { o.Token.Typ = rapid.SampledFrom([]string{"", "JWT"}).Draw(t, "typ") },
 		"bound":           func() { o.Bound = rapid.SampledFrom([]string{"optional", "required", "dpop", "mtls"}).Draw(t, "bound") },
@@ -334,6 +334,14 @@ func TestMarshalIsLoadedBack(t *testing.T) {
 			Issuers: drawList(t, "issuers", drawIssuer), APIs: drawList(t, "apis", drawAPI),
 			Clients: drawList(t, "clients", drawClient), Operators: drawList(t, "operators", drawOperator),
 		}
+		if rapid.Bool().Draw(t, "resource servers") {
+			for i := range want.APIs {
+				n := &want.APIs[i]
+				n.Object.ResourceServers = rapid.SliceOfNDistinct(rapid.StringMatching(`[A-Za-z0-9._~-]{1,8}`), 0, 3, rapid.ID[string]).Draw(t, "clients")
+				n.Fields = append(n.Fields, "resource_servers")
+				slices.Sort(n.Fields)
+			}
+		}
 		text, err := Marshal("some-set", want)
 		if err != nil {
 			t.Fatal(err)
@@ -354,6 +362,15 @@ func TestMarshalIsLoadedBack(t *testing.T) {
 			t.Fatalf("not stable: %v\n%s\n%s", err, text, again)
 		}
 	})
+}
+
+// TestMarshalRefusesHalfTheResourceServers: the file could not say that it leaves
+// those of one API alone.
+func TestMarshalRefusesHalfTheResourceServers(t *testing.T) {
+	apis := []admin.Named[registry.API]{{Object: registry.API{ID: "a"}, Fields: admin.Fields{"resource_servers"}}, {Object: registry.API{ID: "b"}}}
+	if text, err := Marshal("", admin.State{APIs: apis}); err == nil {
+		t.Errorf("%s", text)
+	}
 }
 
 func TestMarshalNothing(t *testing.T) {
