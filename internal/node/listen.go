@@ -108,6 +108,7 @@ func (n *Node) serve(ctx context.Context) error {
 	case err = <-failed:
 	}
 	n.draining.Store(true)
+	n.oauth.Drain()
 	graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	return errors.Join(err, closeServer(graceful, public), closeServer(graceful, mutual), closeServer(graceful, local))

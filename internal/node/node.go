@@ -40,6 +40,7 @@ type Node struct {
 	folder  *audit.Folder
 	ring    *keys.Ring
 	routes  []server.Route
+	oauth   *server.Server
 
 	presented *dpop.Memory      // assertions and proofs that were good for a token
 	shared    *shared           // the same of all nodes; nil on SQLite
@@ -266,7 +267,8 @@ func (n *Node) openServer(context.Context) (err error) {
 	if n.mtls != nil && n.mtls.cas != nil {
 		cfg.ClientCAs = n.mtls.cas.get
 	}
-	n.routes = server.New(cfg).Routes()
+	n.oauth = server.New(cfg)
+	n.routes = n.oauth.Routes()
 	manners := web.Config{TrustedProxies: n.proxies, ProxyCertificates: n.mtls != nil && n.mtlsSocket == nil, Logger: n.cfg.Logger, Now: n.cfg.Now}
 	n.handler = web.Wrap(manners, n.dispatch)
 	manners.AskCertificates, manners.ProxyCertificates = true, false

@@ -111,6 +111,12 @@ func (p *places) release(network netip.Prefix) {
 	}
 }
 
+func (p *places) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
+}
+
 // networkOf is what one owner usually has: an IPv4 /24, an IPv6 /48.
 func networkOf(peer netip.Addr) netip.Prefix {
 	bits := 24

@@ -164,7 +164,7 @@ func TestAWaitEnds(t *testing.T) {
 		f.set(<-w.answers, base)
 	}
 	f.set(f.get(base+since(first, longest)), base) // and nobody waits any more
-	if f.feeds.waiting.taken != 0 || len(f.feeds.waiting.networks) != 0 {
+	if f.Waiting() != 0 || len(f.feeds.waiting.networks) != 0 {
 		t.Errorf("places are not given back: %+v", f.feeds.waiting.networks)
 	}
 }

@@ -107,6 +107,9 @@ func New(cfg Config) *Server {
 // more: for a node that stops. It may be called more than once.
 func (s *Server) Drain() { s.feeds.drain.Do(func() { close(s.feeds.drained) }) }
 
+// Waiting is how many requests wait for a denial now.
+func (s *Server) Waiting() int { return s.feeds.waiting.count() }
+
 func (s *Server) counted(step string) {
 	if s.count != nil {
 		s.count(step)
