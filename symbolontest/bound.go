@@ -1,7 +1,6 @@
 package symbolontest
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,13 +19,21 @@ import (
 // Serve runs the API on a loopback port until the test ends and gives its URL,
 // "http://127.0.0.1:PORT": requests need a token with the scope. Clients that are
 // made for the API from now on send their tokens there, and it takes proofs for
-// that URL, so that with billing.HTTP() all of it can be tried.
+// that URL, so that with billing.HTTP() all of it can be tried. Tokens that are
+// bound to a certificate need ServeTLS.
 func (a *API) Serve(scope string, h http.Handler) string {
 	a.server.t.Helper()
 	s := httptest.NewUnstartedServer(nil)
-	url := "http://" + s.Listener.Addr().String()
-	s.Config.Handler = a.at(url).Require(scope)(h)
+	url := a.serve(s, "http://", scope, h)
 	s.Start()
+	return url
+}
+
+// serve gives the server its handler, and clients the way to it.
+func (a *API) serve(s *httptest.Server, scheme, scope string, h http.Handler) string {
+	a.server.t.Helper()
+	url := scheme + s.Listener.Addr().String()
+	s.Config.Handler = a.server.dated(a.at(url).Require(scope)(h))
 	a.server.t.Cleanup(s.Close)
 	a.origins = append(a.origins, url)
 	return url
@@ -68,10 +75,10 @@ func (c *Client) DPoP() *Client {
 	c.server.t.Helper()
 	cfg := c.cfg
 	cfg.DPoP = c.server.newKey()
-	return c.server.start(&Client{ID: c.ID, Secret: c.Secret, Key: c.Key}, cfg)
+	return c.server.start(&Client{ID: c.ID, Secret: c.Secret, Key: c.Key, Certificate: c.Certificate}, cfg)
 }
 
-func (s *Server) newKey() crypto.Signer {
+func (s *Server) newKey() *ecdsa.PrivateKey {
 	s.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -85,22 +92,18 @@ func (s *Server) client(c *Client, cfg client.Config, api *API, scopes []string)
 	s.t.Helper()
 	cfg.Issuer, cfg.ID, cfg.Now = s.URL, c.ID, s.Now
 	cfg.Scopes, cfg.Resource = scopes, api.Identifier
-	cfg.HTTP = &http.Client{Transport: dated{s}}
+	cfg.HTTP = &http.Client{Transport: s.transport}
 	cfg.Origins = append([]string{api.Identifier}, api.origins...)
 	return s.start(c, cfg)
 }
 
 // dated gives answers the Date of the server's moved clock: net/http writes that
 // of the machine, by which a client would learn that its own is wrong.
-type dated struct{ server *Server }
-
-// RoundTrip implements http.RoundTripper.
-func (d dated) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err == nil {
-		resp.Header.Set("Date", d.server.Now().UTC().Format(http.TimeFormat))
-	}
-	return resp, err
+func (s *Server) dated(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat))
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) start(c *Client, cfg client.Config) *Client {

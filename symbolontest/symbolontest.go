@@ -12,11 +12,19 @@
 //	url := orders.Serve("orders:read", handler)
 //	billing := auth.KeyClient("billing", orders, "orders:read").DPoP()
 //	resp, err := billing.HTTP().Get(url + "/orders")
+//
+// With certificates:
+//
+//	url := orders.ServeTLS("orders:read", handler)
+//	billing := auth.CertificateClient("billing", orders, "orders:read")
+//	resp, err := billing.HTTP().Get(url + "/orders")
 package symbolontest
 
 import (
 	"context"
 	"crypto"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"slices"
@@ -35,10 +43,15 @@ import (
 type Server struct {
 	// URL is the issuer: "http://127.0.0.1:PORT".
 	URL string
+	// Roots certify everything here that speaks TLS: the endpoint for clients with
+	// certificates, to which the metadata leads, and what ServeTLS runs.
+	Roots *x509.CertPool
 
-	t     testing.TB
-	node  *node.Node
-	ahead atomic.Int64 // by how much its clock is ahead, in nanoseconds
+	t         testing.TB
+	node      *node.Node
+	ahead     atomic.Int64 // by how much its clock is ahead, in nanoseconds
+	authority tls.Certificate
+	transport *http.Transport // trusts Roots
 }
 
 // API is a protected resource of the server.
@@ -54,8 +67,10 @@ type API struct {
 type Client struct {
 	*client.Client
 	ID     string
-	Secret string        // its client_secret; empty with a key
-	Key    crypto.Signer // its private key, at the server as "k1"; nil with a secret
+	Secret string        // its client_secret; empty with a key or a certificate
+	Key    crypto.Signer // its private key, at the server as "k1"; nil with a secret or a certificate
+	// Certificate is what it presents, with the private key; nil: nothing.
+	Certificate *tls.Certificate
 
 	server *Server
 	cfg    client.Config
@@ -69,8 +84,9 @@ func New(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{URL: "http://" + socket.Addr().String(), t: t}
+	s.certify()
 	s.node, err = node.Open(t.Context(), node.Config{
-		URL: s.URL, Sockets: []net.Listener{socket}, DataDir: dataDir(t), Now: s.Now, Version: "test",
+		URL: s.URL, Sockets: []net.Listener{socket}, MTLS: s.mtls(), DataDir: dataDir(t), Now: s.Now, Around: s.dated, Version: "test",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +154,9 @@ func (s *Server) Disable(id string) {
 	}
 }
 
-// Resource is the API's own half: it checks tokens by the server's clock.
+// Resource is the API's own half: it checks tokens by the server's clock. What
+// serves it writes the machine's time into its answers, by which a client goes
+// when a proof is refused: where the clock was moved, use Require.
 func (a *API) Resource() *resource.API {
 	a.server.t.Helper()
 	return a.at("")
@@ -146,7 +164,7 @@ func (a *API) Resource() *resource.API {
 
 // Require protects a handler with the API's resource.
 func (a *API) Require(scope string, h http.Handler) http.Handler {
-	return a.Resource().Require(scope)(h)
+	return a.server.dated(a.Resource().Require(scope)(h))
 }
 
 // dataDir is a directory that only its owner may enter: the server refuses

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,9 @@ type Config struct {
 	StorePool int `yaml:"-"`
 	// Version is shown in the list of nodes.
 	Version string `yaml:"-"`
+	// Around is put around what answers, as for the Date of a clock that a test
+	// moves; nil: nothing.
+	Around func(http.Handler) http.Handler `yaml:"-"`
 	// Now is the clock; default time.Now.
 	Now func() time.Time `yaml:"-"`
 	// Logger gets the access log and what goes wrong; default: discards.
@@ -103,6 +107,8 @@ type Audit struct {
 type Listener struct {
 	Addr string    `yaml:"addr"`
 	TLS  *TLSFiles `yaml:"tls"`
+	// Socket listens at Addr already; nil: it is opened.
+	Socket net.Listener `yaml:"-"`
 }
 
 // UnmarshalText reads the short form.

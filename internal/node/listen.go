@@ -65,6 +65,9 @@ func (n *Node) open(member string, l Listener) (net.Listener, *web.Certificate, 
 			return nil, nil, fmt.Errorf("%s: %s: tls: %w; cert and key are PEM files of one pair", member, l.Addr, err)
 		}
 	}
+	if l.Socket != nil {
+		return l.Socket, cert, nil
+	}
 	socket, err := net.Listen("tcp", l.Addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, nil, fmt.Errorf("%s: %s is in use by another program, which listens there; stop that one, or choose another address%s", member, l.Addr, whereToChange(member))
@@ -115,6 +118,9 @@ func (n *Node) serve(ctx context.Context) error {
 }
 
 func (n *Node) server(handler http.Handler) *http.Server {
+	if n.cfg.Around != nil {
+		handler = n.cfg.Around(handler)
+	}
 	s := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(n.cfg.Logger.Handler(), slog.LevelDebug)}
 	web.Limit(s)
 	return s
