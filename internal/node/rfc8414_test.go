@@ -103,6 +103,9 @@ func TestRFC8414_6_1_TLS(t *testing.T) {
 		"TLS 1.2":                         {tls.VersionTLS12, tls.VersionTLS12, nil, true},
 		"TLS 1.1":                         {tls.VersionTLS10, tls.VersionTLS11, nil, false},
 		"TLS 1.2, without a secure suite": {tls.VersionTLS12, tls.VersionTLS12, insecureSuites(), false},
+		"TLS 1.2, without a recommended suite": {tls.VersionTLS12, tls.VersionTLS12, []uint16{
+			tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+		}, false},
 	} {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{ServerName: tlsHost, RootCAs: pool, MinVersion: c.min, MaxVersion: c.max, CipherSuites: c.suites})
 		if (err == nil) != c.speaks {

@@ -39,12 +39,12 @@ func (c *Certificate) TLSConfig() *tls.Config {
 	}
 }
 
-// suites are those of TLS 1.2 that are spoken: forward secrecy and authenticated
-// encryption (RFC 9325 §4.2). Those of TLS 1.3 all are so.
+// suites are those of TLS 1.2 that are spoken: the ones that RFC 9325 §4.2
+// recommends, and no others, as FAPI 2.0 §5.2.2 demands. Those of TLS 1.3 are all
+// as good.
 var suites = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
 // MaxPresented bounds the octets of all certificates that a client presents. TLS
