@@ -20,12 +20,16 @@ import (
 // RFC 6749 only what a server and a client of client_credentials meet is
 // counted: §2.3, §3.2, §4.4 and §5. Of RFC 9449 what a client, an API and a token
 // endpoint meet; the one MUST of its §4.3 stands before a list, whose steps count.
+// FAPI 2.0 Security Profile writes its words in small letters; what is about an
+// authorization endpoint (§5.3.2.2, §5.3.2.3, §5.3.3.2) is not counted.
 var normative = map[string]string{
+	"FAPI 2.0": "5.2.1:5 5.2.2:2 5.2.2.1:2 5.2.3:3 5.3.2.1:13 5.3.3.1:14 5.3.4:5 5.4.1:6 5.4.2:3 5.4.3:3",
 	"RFC 6749": "2.3:2 2.3.1:7 2.3.2:1 3.2:7 3.2.1:2 4.4:1 4.4.2:4 4.4.3:1 5.1:7 5.2:5",
 	"RFC 6750": "2:1 2.1:2 2.2:5 2.3:4 3:10 3.1:4 5.2:12 5.3:9",
 	"RFC 7515": "2:1 3.2:1 4:4 4.1.1:1 4.1.2:2 4.1.4:1 4.1.5:3 4.1.6:2 4.1.9:2 4.1.10:2 4.1.11:5 5.1:1 5.2:5 5.3:1 6:2 7.2.1:8 7.2.2:1 8:3 9.2.1:1 10.6:1 10.12:4 10.13:1",
 	"RFC 7517": "2:1 4:2 4.1:1 4.3:4 4.5:1 4.6:6 4.7:3 4.8:2 4.9:2 5:4 7:3 8.5.1:2 9.2:1",
 	"RFC 7519": "2:1 4:2 4.1.2:1 4.1.3:2 4.1.4:3 4.1.5:3 4.1.6:1 4.1.7:1 5.2:2 5.3:1 7.1:3 7.2:2 7.3:1 8:2 12:1",
+	"RFC 7521": "3:1 4:1 4.1:5 4.1.1:1 4.2:3 4.2.1:1 5.1:5 5.2:9",
 	"RFC 7523": "2.1:1 2.2:1 3:14 3.1:2 3.2:1",
 	"RFC 7638": "3.3:4",
 	"RFC 8414": "2:16 2.1:3 3:4 3.1:2 3.2:2 3.3:2 4:3 6.1:4 6.2:2",
@@ -46,13 +50,13 @@ type clause struct {
 }
 
 var (
-	rfcHeading  = regexp.MustCompile(`^## (RFC \d+)\b`)
+	rfcHeading  = regexp.MustCompile(`^## (RFC \d+|FAPI 2\.0)\b`)
 	rfcRow      = regexp.MustCompile(`^\| §([0-9A-Z.]+) \| ([A-Z, ]+) \| ([^|]+) \| ([^|]+) \|$`)
 	keyWords    = regexp.MustCompile(`^(?:MUST|MUST NOT|REQUIRED|SHALL|SHALL NOT|SHOULD|SHOULD NOT|NOT RECOMMENDED)(?:, (?:MUST|MUST NOT|REQUIRED|SHALL|SHALL NOT|SHOULD|SHOULD NOT|NOT RECOMMENDED))*$`)
 	shownRow    = regexp.MustCompile("^(`[^`]+`(?:, `[^`]+`)*): (`[^`]+`(?:, `[^`]+`)*)(?:; (.+))?$")
 	reasonRow   = regexp.MustCompile("^reason: (.{10,})$")
 	quotedText  = regexp.MustCompile("`([^`]+)`")
-	cited       = regexp.MustCompile(`RFC \d+|§[0-9A-Z]+(?:\.[0-9]+)*`)
+	cited       = regexp.MustCompile(`RFC \d+|FAPI 2\.0|§[0-9A-Z]+(?:\.[0-9]+)*`)
 	testName    = regexp.MustCompile(`^((?:Test|Fuzz)[A-Za-z0-9_]+)(?:/(.+))?$`)
 	declaration = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)[A-Za-z0-9_]+)\(`)
 )
@@ -149,7 +153,7 @@ func divergences(text string) map[string]bool {
 	clauses := make(map[string]bool)
 	rfc := ""
 	for _, word := range cited.FindAllString(text, -1) {
-		if strings.HasPrefix(word, "RFC") {
+		if !strings.HasPrefix(word, "§") {
 			rfc = word
 		} else {
 			clauses[rfc+" "+word] = true

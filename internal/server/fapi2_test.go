@@ -56,6 +56,7 @@ var modules = []module{
 	{"EnsureSignedClientAssertionWithEdDSASucceeds", byKey, "", signedWith("EdDSA", "Ed25519 one", "")},
 	{"EnsureClientSecretFails", "", "", ensureClientSecretFails},
 	{"EnsureClientAssertionReplayFails", byKey, "", ensureClientAssertionReplayFails},
+	{"EnsureCertificateWithShortRSAKeyFails", byCert, "", ensureCertificateWithShortRSAKeyFails},
 }
 
 // TestFAPI2 is our port of the module list, in the four combinations of client
@@ -276,6 +277,14 @@ func ensureClientAssertionReplayFails(t *testing.T, p *profiled) {
 	used := p.good().assertion
 	p.succeeds(t, func(r *try) { r.assertion = used })
 	p.fails(t, "invalid_client", func(r *try) { r.assertion = used })
+}
+
+// ensureCertificateWithShortRSAKeyFails: FAPI 2.0 §5.4.1: 2048 bits at least, also
+// where an authority that the server trusts signed a shorter key.
+func ensureCertificateWithShortRSAKeyFails(t *testing.T, p *profiled) {
+	long, short := certify(t, "RSA client", ours(), p.clients), certify(t, "RSA-2040 client", ours(), p.clients)
+	p.succeeds(t, func(r *try) { r.cert = long })
+	p.fails(t, "invalid_client", func(r *try) { r.cert = short })
 }
 
 // inHeader changes a parameter of the proof's header.

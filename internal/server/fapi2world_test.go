@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -30,6 +31,7 @@ type profiled struct {
 	auth, bound string // symbolon.AuthPrivateKeyJWT or AuthTLSClient; registry.BindingDPoP or BindingMTLS
 	plain, asks net.Addr
 	roots       *x509.CertPool // of the servers
+	clients     *authority     // of the clients' certificates
 	leaf        *x509.Certificate
 	api         *resource.API
 }
@@ -39,7 +41,7 @@ const strictIssuer = base + "/strict"
 func newProfiled(t *testing.T, auth, bound string) *profiled {
 	t.Helper()
 	f, clients := mutualFixture(t)
-	p := &profiled{fixture: f, auth: auth, bound: bound}
+	p := &profiled{fixture: f, auth: auth, bound: bound, clients: clients}
 	f.cfg.Nonces = dpop.NewNonces(dpop.NonceKey{1})
 	p.leaf = certify(t, "P-256 client", ours(), clients)
 	client := with(keyed("fapi"), func(c *registry.Client) {
@@ -86,7 +88,7 @@ func (p *profiled) transport(t *testing.T, cert *x509.Certificate) *http.Transpo
 	t.Helper()
 	config := &tls.Config{RootCAs: p.roots, ServerName: "example.com"}
 	if cert != nil {
-		config.Certificates = []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: privateKey(t, "P-256 client")}}
+		config.Certificates = []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: holderOf(t, cert)}}
 	}
 	tr := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 		at := p.plain
@@ -97,6 +99,22 @@ func (p *profiled) transport(t *testing.T, cert *x509.Certificate) *http.Transpo
 	}}
 	t.Cleanup(tr.CloseIdleConnections)
 	return tr
+}
+
+// holderOf is the private key of a certificate that certify made.
+func holderOf(t *testing.T, cert *x509.Certificate) (key crypto.Signer) {
+	t.Helper()
+	namedKeys.Range(func(_, k any) bool {
+		signer := k.(crypto.Signer)
+		if public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && public.Equal(cert.PublicKey) {
+			key = signer
+		}
+		return key == nil
+	})
+	if key == nil {
+		t.Fatal("nobody holds the certificate's key")
+	}
+	return key
 }
 
 // try is one token request, which tests change before it is sent.

@@ -130,6 +130,8 @@ func privateKey(t testing.TB, name string) crypto.Signer {
 		key, err = ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case "RSA":
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "RSA-2040":
+		key, err = rsa.GenerateKey(rand.Reader, 2040)
 	case "Ed25519":
 		_, key, err = ed25519.GenerateKey(rand.Reader)
 	default:
