@@ -162,7 +162,7 @@ func (r *presentedReader) segment(ctx context.Context, dir string, number int64)
 	known := r.surveyed
 	switch {
 	case ok && known != nil && known.head.Segment == number:
-		for _, t := range known.live {
+		for _, t := range known.taken {
 			r.tell(t.client, t.Presented)
 		}
 		part := lines{off: known.head.Offset}

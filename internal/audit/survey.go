@@ -21,7 +21,7 @@ type survey struct {
 	damage *Damage
 
 	presented int64   // see segment
-	live      []taken // of what was presented, what had not expired
+	taken     []taken // what was presented, expired or not
 	unread    bool    // there was more, which is not legible
 }
 
@@ -41,7 +41,8 @@ func (s *Spool) survey(f *os.File, number int64) (*survey, error) {
 	line, err := w.surveyed()
 	var last []byte
 	whole := true
-	r := presentedReader{now: s.cfg.Now(), f: func(client string, p Presented) { found.live = append(found.live, taken{client, p}) }}
+	// All of it: who asks says what has expired, and the clock may be wrong now.
+	r := presentedReader{f: func(client string, p Presented) { found.taken = append(found.taken, taken{client, p}) }}
 	for ; err == nil; line, err = w.surveyed() {
 		if found.first == 0 {
 			found.first = w.pos.Offset
