@@ -53,10 +53,14 @@ func NewMemory(cfg MemoryConfig) *Memory {
 	if cfg.MaxPerOwner <= 0 {
 		cfg.MaxPerOwner = DefaultMaxPerOwner
 	}
-	return &Memory{
+	m := &Memory{
 		now: cfg.Now, seed: maphash.MakeSeed(),
 		quota: quota{perOwner: cfg.MaxPerOwner, max: cfg.Max, numbers: map[string]uint32{}},
 	}
+	for i := range m.tables {
+		m.tables[i].number = uint8(i)
+	}
+	return m
 }
 
 // Claim takes all entries or none. The error is [ErrReplayed] when one was taken before, is
@@ -94,13 +98,15 @@ func (m *Memory) Check(entries ...Entry) error {
 }
 
 func (m *Memory) check(entries []Entry, now uint32) error {
-	var space [4]uint8
-	locked := m.lock(space[:0], entries)
-	defer m.unlock(locked)
-	if m.replayed(entries, now) {
+	var space [4]*table
+	tables := m.tablesOf(space[:0], entries)
+	var order [4]*table
+	locked := lock(order[:0], tables)
+	defer unlock(locked)
+	if replayed(m.seed, tables, entries, now) {
 		return ErrReplayed
 	}
-	if m.forgot(entries) {
+	if forgot(tables, entries) {
 		return ErrForgotten
 	}
 	if !m.quota.room(entries) {
@@ -111,13 +117,15 @@ func (m *Memory) check(entries []Entry, now uint32) error {
 
 // claim tries once. consumed: another memory has taken them.
 func (m *Memory) claim(entries []Entry, now uint32, consumed bool) error {
-	var space [4]uint8
-	locked := m.lock(space[:0], entries)
-	defer m.unlock(locked)
-	if m.replayed(entries, now) {
+	var space [4]*table
+	tables := m.tablesOf(space[:0], entries)
+	var order [4]*table
+	locked := lock(order[:0], tables)
+	defer unlock(locked)
+	if replayed(m.seed, tables, entries, now) {
 		return ErrReplayed
 	}
-	if !consumed && m.forgot(entries) {
+	if !consumed && forgot(tables, entries) {
 		return ErrForgotten
 	}
 	var numbers [4]uint32
@@ -133,16 +141,16 @@ func (m *Memory) claim(entries []Entry, now uint32, consumed bool) error {
 		taken = append(taken, number)
 	}
 	for i := range entries {
-		m.insert(&entries[i], taken[i], now)
+		m.insert(tables[i], &entries[i], taken[i], now)
 	}
 	return nil
 }
 
 // replayed reports whether one of the entries cannot be taken; their tables are locked.
-func (m *Memory) replayed(entries []Entry, now uint32) bool {
+func replayed(seed maphash.Seed, tables []*table, entries []Entry, now uint32) bool {
 	for i := range entries {
 		e := &entries[i]
-		if lastSecond(e.Expires) < now || m.table(&e.Key).live(m.seed, &e.Key, now) {
+		if lastSecond(e.Expires) < now || tables[i].live(seed, &e.Key, now) {
 			return true
 		}
 		for j := range i {
@@ -157,9 +165,9 @@ func (m *Memory) replayed(entries []Entry, now uint32) bool {
 // forgot reports whether one of the entries may have been here and gone: something left its
 // table that lived as long, when the clock was ahead of what it says now. Their tables are
 // locked, and none of them has expired.
-func (m *Memory) forgot(entries []Entry) bool {
+func forgot(tables []*table, entries []Entry) bool {
 	for i := range entries {
-		if lastSecond(entries[i].Expires) <= m.table(&entries[i].Key).forgotten {
+		if lastSecond(entries[i].Expires) <= tables[i].forgotten {
 			return true
 		}
 	}
@@ -176,9 +184,11 @@ func (m *Memory) Holds(key [32]byte) bool {
 }
 
 // insert writes an entry that is not live; its table is locked.
-func (m *Memory) insert(e *Entry, number, now uint32) {
-	t := m.table(&e.Key)
-	t.expire(m.seed, sweepSlots, now, m.quota.give)
+func (m *Memory) insert(t *table, e *Entry, number, now uint32) {
+	if t.due++; t.due >= sweepClaims {
+		t.expire(m.seed, t.due*sweepSlots, now, m.quota.give)
+		t.due = 0
+	}
 	// Its predecessor of the same key may have expired and be there still.
 	if old := t.put(m.seed, slot{key: e.Key, expires: lastSecond(e.Expires), owner: number}); old.expires != 0 {
 		m.quota.give(old.owner)
@@ -210,7 +220,7 @@ func (m *Memory) load(e *Entry, now uint32) {
 		return
 	}
 	number, _ := m.quota.take(e.Owner, true)
-	m.insert(e, number, now)
+	m.insert(t, e, number, now)
 }
 
 // Len is how many entries are held, among them expired ones that have not left yet.
@@ -239,25 +249,31 @@ func (m *Memory) shard(key *[32]byte) uint8 { return uint8(maphash.Bytes(m.seed,
 
 func (m *Memory) table(key *[32]byte) *table { return &m.tables[m.shard(key)] }
 
-// lock locks the tables of the entries in ascending order, so that no two claims wait for
-// each other, and returns which.
-func (m *Memory) lock(locked []uint8, entries []Entry) []uint8 {
+// tablesOf appends the table of each entry. It is looked for once, since that takes a hash.
+func (m *Memory) tablesOf(tables []*table, entries []Entry) []*table {
 	for i := range entries {
-		locked = append(locked, m.shard(&entries[i].Key))
+		tables = append(tables, m.table(&entries[i].Key))
 	}
+	return tables
+}
+
+// lock locks the tables, each once and in ascending order, so that no two claims wait for each
+// other, and appends those that it locked.
+func lock(locked, tables []*table) []*table {
+	locked = append(locked, tables...)
 	if len(locked) > 1 {
-		slices.Sort(locked)
+		slices.SortFunc(locked, func(a, b *table) int { return int(a.number) - int(b.number) })
 		locked = slices.Compact(locked)
 	}
-	for _, i := range locked {
-		m.tables[i].mu.Lock()
+	for _, t := range locked {
+		t.mu.Lock()
 	}
 	return locked
 }
 
-func (m *Memory) unlock(locked []uint8) {
-	for _, i := range locked {
-		m.tables[i].mu.Unlock()
+func unlock(locked []*table) {
+	for _, t := range locked {
+		t.mu.Unlock()
 	}
 }
 

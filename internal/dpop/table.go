@@ -17,17 +17,22 @@ type slot struct {
 // followers back, so there are no tombstones and a lookup is as short after a year as on the
 // first day.
 type table struct {
-	mu    sync.Mutex
-	slots []slot
-	used  int
-	sweep int // where the next sweep begins
+	mu     sync.Mutex
+	number uint8 // among the tables of its memory
+	slots  []slot
+	used   int
+	sweep  int // where the next sweep begins
+	due    int // claims since the last one
 	// forgotten is the last second in which any entry that has left was live.
 	forgotten uint32
 }
 
 const (
-	smallest   = 8 // slots of a table that holds something
-	sweepSlots = 8 // slots that a claim looks at for expired entries
+	smallest = 8 // slots of a table that holds something
+	// Expired entries are looked for in so many slots for each claim, but for several claims at
+	// once: neighbouring slots are in the processor's cache when the first one is.
+	sweepSlots  = 8
+	sweepClaims = 8
 )
 
 // find returns the index of key's slot, or the free slot where it belongs; the table is not
@@ -65,9 +70,9 @@ func (t *table) live(seed maphash.Seed, key *[32]byte, now uint32) bool {
 
 // put writes s and returns the slot that it replaces, a free one where its key is new.
 func (t *table) put(seed maphash.Seed, s slot) (old slot) {
-	// At most 3/4 full, so that few slots are probed; a quarter more each time, since a whole
+	// At most 2/3 full, so that few slots are probed; a quarter more each time, since a whole
 	// table is copied at once and memory that is not used yet counts too.
-	if (t.used+1)*4 > len(t.slots)*3 {
+	if (t.used+1)*3 > len(t.slots)*2 {
 		t.resize(seed, max(smallest, len(t.slots)+len(t.slots)/4))
 	}
 	i := t.find(seed, &s.key)
