@@ -23,6 +23,12 @@ func Local(uid uint32, requestID string) Actor {
 	return Actor{Name: fmt.Sprintf("uid:%d", uid), Via: "socket", RequestID: requestID, Role: registry.RoleAdmin}
 }
 
+// OfClient is a client that asks for something of its own at an endpoint. It has
+// no role: what it may do, its operation says.
+func OfClient(id, requestID string) Actor {
+	return Actor{Name: "client:" + id, Via: "endpoint", RequestID: requestID}
+}
+
 // File is the declarative file that the server applies at its own start.
 func File() Actor { return Actor{Name: "system", Via: "file", Role: registry.RoleAdmin} }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
@@ -22,7 +23,10 @@ type Config struct {
 	// the store has is told.
 	Counter Counter
 	Master  *keys.Master // seals new signing keys
-	BaseURL string       // the default issuer's URL
+	// Unseal opens an opaque token of any issuer and gives its claims; nil: only
+	// signed tokens can be read.
+	Unseal  func(token string) (*symbolon.Claims, error)
+	BaseURL string // the default issuer's URL
 	// MaxStale is how long another node may go on with old documents: max_stale
 	// where the store is shared, zero where it is this node's own.
 	MaxStale time.Duration

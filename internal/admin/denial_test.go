@@ -89,6 +89,7 @@ func TestWhatDenies(t *testing.T) {
 		}, []string{"credential:billing:c1"}},
 		{"deny a key", func(w *world) error { _, _, err := w.DenyCredential(ctx, w.actor, "billing", "k1"); return err }, []string{"credential:billing:k1"}},
 		{"deny a client", func(w *world) error { _, _, err := w.DenyClient(ctx, w.actor, "billing"); return err }, []string{client}},
+		{"deny the tokens of a client", func(w *world) error { _, _, err := w.DenyTokens(ctx, w.actor, "billing"); return err }, []string{client}},
 		{"deny a credential", func(w *world) error {
 			_, _, err := w.DenyCredential(ctx, w.actor, "billing", "s1")
 			return err

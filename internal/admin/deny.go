@@ -76,13 +76,17 @@ func (a *Admin) DenyKID(ctx context.Context, actor Actor, kid string) (Denied, i
 // maxJTI bounds the id of a token; ours have 22 characters.
 const maxJTI = 256
 
+func validJTI(jti string) bool {
+	return jti != "" && len(jti) <= maxJTI && !strings.ContainsFunc(jti, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // DenyJTI refuses the one token of an issuer that has this jti. Nobody can tell
 // whether there is one: the server keeps no list of tokens.
 func (a *Admin) DenyJTI(ctx context.Context, actor Actor, issuer, jti string) (Denied, int64, error) {
 	if issuer == "" {
 		issuer = registry.DefaultIssuer
 	}
-	if jti == "" || len(jti) > maxJTI || strings.ContainsFunc(jti, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !validJTI(jti) {
 		return Denied{}, 0, invalid("copy the jti from the token: `symbolon inspect` shows it",
 			"a jti is 1 to %d visible ASCII characters", maxJTI)
 	}
@@ -92,6 +96,20 @@ func (a *Admin) DenyJTI(ctx context.Context, actor Actor, issuer, jti string) (D
 		}
 		d := registry.Denial{What: registry.DenyJTI, Issuer: issuer, JTI: jti}
 		return &d, c.deny(nil, d)
+	})
+}
+
+// DenyTokens refuses the tokens that a client has got so far, and leaves the
+// client as it is: it goes on with new ones.
+func (a *Admin) DenyTokens(ctx context.Context, actor Actor, id string) (Denied, int64, error) {
+	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+		s, client, err := must[registry.Client](c, registry.KindClient, id)
+		if err != nil {
+			return nil, err
+		}
+		c.stage(s, client, "client.deny_tokens")
+		d := registry.Denial{What: registry.DenyClient, Client: id}
+		return &d, c.deny(s, d)
 	})
 }
 
@@ -128,23 +146,33 @@ func (a *Admin) Denials(ctx context.Context, actor Actor, q Query) (Page[Denied]
 	return list(ctx, a, registry.KindDenial, q, func(d *registry.Denial, _ int64) Denied { return showDenial(d) })
 }
 
-// expireDenials drops denials that no living token can concern.
-func (c *change) expireDenials() error {
-	denials, err := all[registry.Denial](c, registry.KindDenial)
+// sweepMost is how many denials one commit drops: other writers wait meanwhile.
+const sweepMost = 1000
+
+// expireDenials drops denials that no living token can concern, and tells when
+// the next is due; the zero time when none is left.
+func (c *change) expireDenials() (next time.Time, err error) {
+	due := registry.IndexTime(c.now.Add(time.Microsecond)) // one that expires now has expired
+	gone, err := c.tx.FindBelow(registry.KindDenial, registry.AttrExpires, due, sweepMost)
 	if err != nil {
-		return err
+		return next, err
 	}
-	for _, d := range denials {
-		if d.Expires.After(c.now) {
-			continue
-		}
-		s, _, err := load[registry.Denial](c, registry.KindDenial, d.ID)
+	for _, id := range gone {
+		s, _, err := load[registry.Denial](c, registry.KindDenial, id)
 		if err != nil {
-			return err
+			return next, err
 		}
 		c.stage(s, nil, "denial.expire")
 	}
-	return nil
+	first, err := c.tx.FindBelow(registry.KindDenial, registry.AttrExpires, "9", len(gone)+1)
+	if err != nil || len(first) == len(gone) {
+		return next, err
+	}
+	_, d, err := load[registry.Denial](c, registry.KindDenial, first[len(gone)])
+	if err != nil {
+		return next, err
+	}
+	return d.Expires, nil
 }
 
 // addDenial keeps one entry per denial among those that an object caused.

@@ -20,6 +20,7 @@ const (
 	Conflict    Code = "conflict"    // changed since the version that the caller saw
 	Refused     Code = "refused"     // the state of things does not allow it; Fix says what would
 	Forbidden   Code = "forbidden"   // the actor lacks the permission
+	TooMany     Code = "too_many"    // a bound is reached; it takes more later
 	Unavailable Code = "unavailable" // the store is away or full
 )
 

@@ -91,8 +91,8 @@ func (a *Admin) RevokeKey(ctx context.Context, actor Actor, kid string) (Key, in
 const longestNap = time.Hour
 
 // RunSchedule writes what is due: keys are made, activated, retired and
-// deleted, and denials that concern no living token are dropped. It returns
-// when there will be something to do next, at most an hour from now. Any number
+// deleted, and denials that concern no living token are dropped, a number at a
+// time. It returns when there is something to do next, at most an hour from now. Any number
 // of nodes may run it: they plan on what the others have written.
 func (a *Admin) RunSchedule(ctx context.Context) (next time.Time, err error) {
 	now := a.now()
@@ -107,7 +107,11 @@ func (a *Admin) RunSchedule(ctx context.Context) (next time.Time, err error) {
 		for _, i := range issuers {
 			c.reseed[i.ID] = true
 		}
-		return c.expireDenials()
+		due, err := c.expireDenials()
+		if err == nil && !due.IsZero() && due.Before(next) {
+			next = due
+		}
+		return err
 	})
 	if err != nil {
 		return next, err

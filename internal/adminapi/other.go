@@ -62,13 +62,20 @@ func (h *handler) listDenials(ctx context.Context, in *query) (*shown[admin.Page
 }
 
 type denyRequest struct {
-	What       string `json:"what"` // client, credential, kid or jti
+	What       string `json:"what"` // client, tokens (of a client), credential, kid, jti or token
 	Client     string `json:"client,omitempty"`
 	Credential string `json:"credential,omitempty"`
 	KID        string `json:"kid,omitempty"`
 	Issuer     string `json:"issuer,omitempty"` // of a jti; "default" when empty
 	JTI        string `json:"jti,omitempty"`
+	Token      string `json:"token,omitempty"` // the text of a token: as good as a password
 }
+
+// What can be denied besides what a denial is.
+const (
+	denyTokens = "tokens"
+	denyToken  = "token"
+)
 
 func (h *handler) deny(ctx context.Context, in *document) (*answer[admin.Denied], error) {
 	d, err := admin.ReadStrict[denyRequest](in.RawBody)
@@ -85,8 +92,12 @@ func (h *handler) deny(ctx context.Context, in *document) (*answer[admin.Denied]
 		return answered(h.Admin.DenyKID(ctx, actor, d.KID))
 	case registry.DenyJTI:
 		return answered(h.Admin.DenyJTI(ctx, actor, d.Issuer, d.JTI))
+	case denyTokens:
+		return answered(h.Admin.DenyTokens(ctx, actor, d.Client))
+	case denyToken:
+		return answered(h.Admin.DenyToken(ctx, actor, admin.NewSecret(d.Token)))
 	}
-	return nil, registry.Problems{{Path: "what", Message: "nothing that can be denied", Fix: "write client, credential, kid or jti"}}
+	return nil, registry.Problems{{Path: "what", Message: "nothing that can be denied", Fix: "write client, tokens, credential, kid, jti or token"}}
 }
 
 // Evidence.

@@ -51,6 +51,7 @@ var statuses = map[admin.Code]int{
 	admin.Conflict:    http.StatusConflict,
 	admin.Refused:     http.StatusConflict,
 	admin.Forbidden:   http.StatusForbidden,
+	admin.TooMany:     http.StatusTooManyRequests,
 	admin.Unavailable: http.StatusServiceUnavailable,
 	internalError:     http.StatusInternalServerError,
 }

@@ -419,6 +419,30 @@ func TestAttributes(t *testing.T) {
 	})
 }
 
+func TestFindBelow(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		for id, expires := range map[string]string{"a": "00030", "B": "00010", "c": "00020", "d": "00020", "e": "00040"} {
+			put(t, s, Put{Kind: "denial", ID: id, Attrs: []Attr{{"expires", expires}, {"client", "00001"}}})
+		}
+		put(t, s, Put{Kind: "client", ID: "x", Attrs: []Attr{{"expires", "00001"}}})
+		remove(t, s, "denial", "a", 1, false)
+		for _, c := range []struct {
+			value string
+			limit int
+			want  []string
+		}{
+			{"00010", 9, nil}, {"00011", 9, []string{"B"}}, {"00020", 9, []string{"B"}}, {"00021", 9, []string{"B", "c", "d"}},
+			{"00021", 2, []string{"B", "c"}}, {"9", 9, []string{"B", "c", "d", "e"}},
+		} {
+			var ids []string
+			update(t, s, func(tx *Tx) (err error) { ids, err = tx.FindBelow("denial", "expires", c.value, c.limit); return err })
+			if !slices.Equal(ids, c.want) {
+				t.Errorf("below %s, %d at most: %v, want %v", c.value, c.limit, ids, c.want)
+			}
+		}
+	})
+}
+
 func TestTransactionThatIsOver(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		var left *Tx

@@ -164,6 +164,19 @@ func (t *Tx) Find(kind, attr, value string) (ids []string, err error) {
 	return ids, err
 }
 
+// FindBelow returns at most limit ids of the live objects with a value of this
+// attribute below the given one, in the order of the values.
+func (t *Tx) FindBelow(kind, attr, value string, limit int) (ids []string, err error) {
+	err = t.u.query("find "+kind, `SELECT id FROM attrs WHERE kind = $1 AND attr = $2 AND value < $3 ORDER BY value, id LIMIT $4`,
+		[]any{kind, attr, value, limit}, func(row scanner) error {
+			var id string
+			err := row.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	return ids, err
+}
+
 // Put writes an object and returns its new version; ErrConflict when the
 // stored version is not the expected one.
 func (t *Tx) Put(p Put) (version int64, err error) {

@@ -1,0 +1,175 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/jose"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
+)
+
+// TestAClientRevokesItsToken: RFC 7009 §2.1.
+func TestAClientRevokesItsToken(t *testing.T) {
+	eachStore(t, func(w *world) {
+		actor := OfClient("billing", "req-7")
+		token := IssuedToken{Issuer: "default", Client: "billing", JTI: "t1", Expires: w.clock.now().Add(10 * time.Minute)}
+		before := w.head()
+		w.ok(w.RevokeToken(w.Context(), actor, token))
+		if w.head() != before+1 || fmt.Sprint(w.denials()) != "map[jti:default:t1:0]" {
+			t.Errorf("%d commits, denials %v", w.head()-before, w.denials())
+		}
+		if !w.replica.Snapshot().Issuers["default"].Denied(registry.TokenFacts{Client: "billing", JTI: "t1"}) {
+			t.Error("the node that acknowledged does not refuse it")
+		}
+		// Once more it changes nothing, and a token that has expired neither.
+		w.ok(w.RevokeToken(w.Context(), actor, token))
+		old := token
+		old.JTI, old.Expires = "t0", w.clock.now().Add(-5*time.Minute)
+		w.ok(w.RevokeToken(w.Context(), actor, old))
+		if w.head() != before+1 {
+			t.Errorf("%d commits", w.head()-before)
+		}
+		if got := w.actions(before); len(got) != 0 {
+			t.Errorf("a record that the store would keep for ever: %v", got)
+		}
+		for _, bad := range []IssuedToken{{Issuer: "default", JTI: "t1"}, {Issuer: "default", Client: "billing"}, {Client: "billing", JTI: "a b"}} {
+			bad.Expires = token.Expires
+			w.refused(w.RevokeToken(w.Context(), actor, bad), Invalid)
+		}
+		// It goes when the token and the slowest clock have.
+		w.clock.advance(15*time.Minute - time.Second)
+		_, err := w.RunSchedule(w.Context())
+		w.ok(err)
+		if len(w.denials()) != 1 {
+			t.Fatal("it went too early")
+		}
+		w.clock.advance(time.Second)
+		_, err = w.RunSchedule(w.Context())
+		w.ok(err)
+		if len(w.denials()) != 0 {
+			t.Error("it stayed")
+		}
+	})
+}
+
+// TestSoManyRevokedTokens: what a client can put into the store has a bound, of
+// its own, that falls as its tokens expire.
+func TestSoManyRevokedTokens(t *testing.T) {
+	eachStore(t, func(w *world) {
+		end := w.clock.now().Add(time.Minute)
+		w.revokedBefore("billing", MaxRevoked-1, end)
+		revoke := func(client, jti string) error {
+			return w.RevokeToken(w.Context(), OfClient(client, ""), IssuedToken{Issuer: "default", Client: client, JTI: jti, Expires: end})
+		}
+		w.ok(revoke("billing", "last"))
+		w.refused(revoke("billing", "more"), TooMany, "10000 tokens", "symbolon deny tokens billing")
+		w.ok(revoke("billing", "last")) // it is there
+		w.ok(revoke("other", "more"))
+		w.clock.advance(6 * time.Minute)
+		for range 20 { // some at a time
+			next, err := w.RunSchedule(w.Context())
+			w.ok(err)
+			if next.After(w.clock.now()) {
+				break
+			}
+		}
+		if got := len(w.denials()); got != 0 {
+			t.Fatalf("%d are left", got)
+		}
+		end = w.clock.now().Add(time.Minute)
+		w.ok(revoke("billing", "more"))
+	})
+}
+
+// revokedBefore puts denials of a client's tokens into the store.
+func (w *world) revokedBefore(client string, n int, expires time.Time) {
+	w.Helper()
+	_, err := w.Store.Update(context.Background(), func(tx *store.Tx) error {
+		for i := range n {
+			d := &registry.Denial{What: registry.DenyJTI, Issuer: "default", Client: client, JTI: fmt.Sprintf("%022d", i), Expires: expires}
+			d.ID = registry.DenialID(d)
+			doc, err := registry.Encode(d, nil)
+			if err != nil {
+				return err
+			}
+			var attrs []store.Attr
+			for _, at := range registry.Index(d) {
+				attrs = append(attrs, store.Attr(at))
+			}
+			if _, err := tx.Put(store.Put{Kind: registry.KindDenial, ID: d.ID, Doc: doc, Attrs: attrs}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.ok(err)
+}
+
+// TestTheScheduleWaitsForTheNextDenial: it is woken when one expires, not an hour
+// later.
+func TestTheScheduleWaitsForTheNextDenial(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		for i, minutes := range []time.Duration{20, 10, 30} {
+			w.ok(w.RevokeToken(w.Context(), OfClient("billing", ""), IssuedToken{Issuer: "default", Client: "billing", JTI: fmt.Sprint(i), Expires: w.clock.now().Add(minutes * time.Minute)}))
+		}
+		for _, want := range []time.Duration{15, 25, 35} { // with the margin
+			next, err := w.RunSchedule(w.Context())
+			w.ok(err)
+			if got := next.Sub(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)); got != want*time.Minute {
+				t.Errorf("next in %v, want %v", got, want*time.Minute)
+			}
+			w.clock.advance(next.Sub(w.clock.now()))
+		}
+	})
+}
+
+func TestDenyToken(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		w.Unseal = func(token string) (*symbolon.Claims, error) {
+			if token != "sealed" {
+				return nil, jose.ErrParts
+			}
+			return &symbolon.Claims{Issuer: baseURL, ID: "t2"}, nil
+		}
+		payload := func(doc string) string {
+			header := jose.EncodeSegment([]byte(`{"alg":"ES256","kid":"gone"}`))
+			return header + "." + jose.EncodeSegment([]byte(doc)) + "." + jose.EncodeSegment([]byte("nobody looks at it"))
+		}
+		const claims = `"sub":"billing","aud":"https://orders.example.com","exp":1772366400,"iat":1772366000,"client_id":"billing"`
+		for _, tt := range []struct {
+			name, token, id string
+			code            Code
+		}{
+			{"signed", payload(`{"iss":"` + baseURL + `","jti":"t1",` + claims + `}`), "jti:default:t1", ""},
+			{"sealed", "sealed", "jti:default:t2", ""},
+			{"sealed, and changed", "sealee", "", Invalid},
+			{"of another server", payload(`{"iss":"https://other.example.com","jti":"t1",` + claims + `}`), "", Refused},
+			{"without a jti", payload(`{"iss":"` + baseURL + `",` + claims + `}`), "", Invalid},
+			{"iss twice", payload(`{"iss":"` + baseURL + `","iss":"x","jti":"t1",` + claims + `}`), "", Invalid},
+			{"no token", "hunter2-hunter2", "", Invalid},
+			{"nothing", "", "", Invalid},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				d, _, err := w.DenyToken(w.Context(), w.actor, NewSecret(tt.token))
+				if tt.code != "" {
+					w := &world{TB: t}
+					w.refused(err, tt.code)
+					if tt.token != "" && strings.Contains(err.Error(), tt.token) {
+						t.Error("the error repeats the token")
+					}
+					return
+				}
+				if err != nil || d.ID != tt.id {
+					t.Errorf("denied %+v, %v", d, err)
+				}
+			})
+		}
+		_, _, err := w.DenyToken(w.Context(), Actor{Name: "uid:7"}, NewSecret("sealed"))
+		w.refused(err, Forbidden, "deny:write")
+	})
+}
