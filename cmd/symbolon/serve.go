@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -102,6 +103,9 @@ func (a *app) serve(cmd *cobra.Command, cfg node.Config, level string) error {
 	cfg.Version, cfg.Now, cfg.Getenv = version(), a.now, a.env
 	cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: l}))
 	cfg.MasterKey, _ = a.env(keys.EnvName)
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer a.paceGarbage(ctx)()
+	defer cancel()
 	n, err := node.Open(cmd.Context(), cfg)
 	if err != nil {
 		return err
