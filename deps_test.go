@@ -42,11 +42,13 @@ var layers = map[string]layer{
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
 	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
+	"internal/guard":    {[]string{"internal/config", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
+
 	"client":       {[]string{"internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
 	"resource":     {[]string{"client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
 	"symbolontest": {[]string{"internal/node", "internal/admin", "internal/registry", "client", "resource", "symbolon"}, nil, "a whole symbolon inside a test"},
 
-	"cmd/symbolon": {[]string{"internal/adminapi", "internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node, what it says is said to internal/adminapi"},
+	"cmd/symbolon": {[]string{"internal/adminapi", "internal/guard", "internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node, what it says is said to internal/adminapi"},
 }
 
 // outside are programs and packages that are no part of the product: what they

@@ -29,15 +29,19 @@ func NoStore(h http.Header) {
 // WriteError writes an OAuth error as RFC 6749 §5.2 wants it: JSON, not to be
 // stored, the status by the code.
 func WriteError(x *Exchange, r *http.Request, e *symbolon.Error) {
-	h := x.Header()
-	NoStore(h)
-	h["Content-Type"] = contentJSON
 	// RFC 6749 §5.2: the challenge answers a client that used the header; to
 	// others it would only make browsers ask for a password.
 	if e.Code == symbolon.InvalidClient && len(r.Header["Authorization"]) > 0 {
-		h["Www-Authenticate"] = basicRequest
+		x.Header()["Www-Authenticate"] = basicRequest
 	}
-	status := e.Code.TokenStatus()
+	WriteErrorStatus(x, e.Code.TokenStatus(), e)
+}
+
+// WriteErrorStatus is WriteError where the protocol demands a status of its own.
+func WriteErrorStatus(x *Exchange, status int, e *symbolon.Error) {
+	h := x.Header()
+	NoStore(h)
+	h["Content-Type"] = contentJSON
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
 	}

@@ -1,0 +1,84 @@
+package guard
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/client"
+	"github.com/symbolon/symbolon/resource"
+)
+
+// maxIntrospectionCache is resource's bound.
+const maxIntrospectionCache = Duration(time.Second)
+
+// members are the names of resource.Config's fields in the file.
+var members = map[string]string{
+	"Issuer": "issuer", "Audience": "audience", "PublicURL": "public_url", "Bound": "bound", "NonceKey": "nonce_key_file",
+	"PreviousNonceKeys[0]": "previous_nonce_key_files", "TokenCache": "token_cache",
+}
+
+// newAPI makes what decides about tokens.
+func newAPI(c *Config) (*resource.API, error) {
+	cfg := resource.Config{
+		Issuer: c.Issuer, Audience: c.Audience, PublicURL: c.PublicURL, Bound: c.Bound, DataDir: c.DataDir,
+		TokenCache: *c.TokenCache, HTTP: c.HTTP, Now: c.Now, Logger: c.Logger,
+	}
+	for _, r := range c.Routes {
+		cfg.Scopes = append(cfg.Scopes, r.Scopes...)
+	}
+	var err error
+	if c.NonceKeyFile != "" {
+		if cfg.NonceKey, err = readNonceKey(c.NonceKeyFile); err != nil {
+			return nil, fmt.Errorf("nonce_key_file: %w", err)
+		}
+	}
+	for _, file := range c.PreviousNonceKeyFiles {
+		key, err := readNonceKey(file)
+		if err != nil {
+			return nil, fmt.Errorf("previous_nonce_key_files: %w", err)
+		}
+		cfg.PreviousNonceKeys = append(cfg.PreviousNonceKeys, key)
+	}
+	api, err := resource.New(cfg)
+	var wrong *symbolon.ConfigError
+	if errors.As(err, &wrong) && members[wrong.Field] != "" {
+		return nil, fmt.Errorf("%s: %w", members[wrong.Field], wrong.Err)
+	}
+	return api, err
+}
+
+// nonceKeySize is what resource.NonceKey has.
+const nonceKeySize = 32
+
+// readNonceKey reads the octets of a key, which stand in the file as they are.
+func readNonceKey(path string) (resource.NonceKey, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; make one with: openssl rand -out %s 32", err, path)
+	}
+	defer f.Close()
+	key, err := io.ReadAll(io.LimitReader(f, nonceKeySize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(key) != nonceKeySize || bytes.IndexByte(key, 0) >= 0 && len(bytes.Trim(key, "\x00")) == 0 {
+		return nil, fmt.Errorf("%s does not hold 32 random octets; make one with: openssl rand -out %s 32", path, path)
+	}
+	return key, nil
+}
+
+// auth is how the guard authenticates when it introspects.
+func (i *Introspection) auth() client.Auth {
+	switch {
+	case i.SecretFile != "":
+		return client.SecretFile(i.SecretFile)
+	case i.CertFile != "":
+		return client.CertificateFiles(i.CertFile, i.KeyFile)
+	}
+	return client.PrivateKeyFile(i.KeyFile, i.KID)
+}

@@ -1,0 +1,193 @@
+package guard
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+// problem is what is wrong with a member of Config.
+type problem struct{ path, message, fix string }
+
+// Error is one line.
+func (p problem) Error() string { return p.path + ": " + p.message + "; " + p.fix }
+
+// problems says what is wrong, all at once.
+func (c *Config) problems() []problem {
+	var all []problem
+	bad := func(path, fix, format string, args ...any) {
+		all = append(all, problem{path, fmt.Sprintf(format, args...), fix})
+	}
+	c.checkToken(bad)
+	if c.Proxy == nil && c.ForwardAuth == nil {
+		bad("proxy", "write proxy: {listen: …, upstream: …}, or forward_auth: {listen: …, headers: nginx, trusted: […]} for a proxy that you have", "neither proxy nor forward_auth is there")
+	}
+	c.checkProxy(bad)
+	c.checkForwardAuth(bad)
+	if c.Health != "" {
+		checkListen("health", c.Health, bad)
+	}
+	c.checkRoutes(bad)
+	c.checkCertificates(bad)
+	c.checkIntrospection(bad)
+	switch c.Revocations.OnStale {
+	case "", "deny", "allow":
+	default:
+		bad("revocations.on_stale", "write deny or allow", "want deny or allow")
+	}
+	return all
+}
+
+type complain func(path, fix, format string, args ...any)
+
+// checkToken looks at what says whose tokens are taken; package resource looks at
+// the rest of it.
+func (c *Config) checkToken(bad complain) {
+	if c.Issuer == "" {
+		bad("issuer", "write the issuer's URL, as https://auth.example.com", "missing")
+	}
+	if c.Audience == "" {
+		bad("audience", "write the API's identifier, as https://orders.example.com", "missing")
+	}
+	switch {
+	case c.PublicURL == "" && c.Audience != "" && !webURL(c.Audience):
+		bad("public_url", "write the URL under which callers reach the API, as https://orders.example.com", "missing, and the audience is no URL that could stand for it")
+	case c.PublicURL != "" && !webURL(c.PublicURL):
+		bad("public_url", "write for example https://orders.example.com", "not an http or https URL without query")
+	}
+	switch c.Bound {
+	case "", "optional", "required", "dpop", "mtls":
+	default:
+		bad("bound", "write optional, required, dpop or mtls", "want optional, required, dpop or mtls")
+	}
+	if c.NonceKeyFile == "" && len(c.PreviousNonceKeyFiles) > 0 {
+		bad("previous_nonce_key_files", "remove them, or write nonce_key_file", "of use only with nonce_key_file")
+	}
+	if c.TokenCache != nil && *c.TokenCache < 0 {
+		bad("token_cache", "write 0 for none", "must not be negative")
+	}
+}
+
+func webURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil &&
+		u.RawQuery == "" && !u.ForceQuery && !strings.Contains(text, "#")
+}
+
+func (c *Config) checkProxy(bad complain) {
+	p := c.Proxy
+	if p == nil {
+		return
+	}
+	open := checkListener("proxy", p.Listen, p.TLS, p.Trusted, bad)
+	if open {
+		bad("proxy.listen", "give it a certificate as proxy.tls, or name the proxies in front of it in proxy.trusted", "%s is not loopback and has no TLS: tokens would cross the network in the clear", p.Listen)
+	}
+	if _, err := upstreamURL(p.Upstream); err != nil {
+		bad("proxy.upstream", "write where the API is, as http://127.0.0.1:3000", "%s", err)
+	}
+	if p.Authorization != "" && p.Authorization != "remove" && p.Authorization != "pass" {
+		bad("proxy.authorization", "write remove or pass", "want remove or pass")
+	}
+	if p.TLS != nil && p.TLS.ClientCerts != "" && p.TLS.ClientCerts != "request" {
+		bad("proxy.tls.client_certs", "write request, or remove it", "want request")
+	}
+}
+
+// upstreamURL reads Proxy.Upstream.
+func upstreamURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, fmt.Errorf("missing")
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, fmt.Errorf("not an http or https URL")
+	}
+	if strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
+		return nil, fmt.Errorf("has more than scheme, host and port: the API sees the paths that the routes see")
+	}
+	return u, nil
+}
+
+func (c *Config) checkForwardAuth(bad complain) {
+	f := c.ForwardAuth
+	if f == nil {
+		return
+	}
+	checkListener("forward_auth", f.Listen, f.TLS, f.Trusted, bad)
+	if families[f.Headers] == nil {
+		bad("forward_auth.headers", "write the proxy that asks: nginx, traefik, caddy, haproxy or envoy", "want nginx, traefik, caddy, haproxy or envoy")
+	}
+	if len(f.Trusted) == 0 {
+		bad("forward_auth.trusted", "write the networks of the proxies that ask, as [127.0.0.1/32]", "missing: what headers say of a request is believed of these alone")
+	}
+	if f.TLS != nil && f.TLS.ClientCerts != "" {
+		bad("forward_auth.tls.client_certs", "remove it, and let the proxy pass on its clients' certificates: client_cert_header", "it would be the proxy that is asked")
+	}
+}
+
+// checkListener looks at what listeners have in common, and reports whether this
+// one is open to the network without TLS and without a proxy that is known.
+func checkListener(member, listen string, tls *ListenerTLS, trusted []string, bad complain) (open bool) {
+	networks, err := web.ParseNetworks(trusted)
+	if err != nil {
+		bad(member+".trusted", "write networks or addresses, as [10.0.0.0/8, 127.0.0.1]", "%s", err)
+	}
+	if slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
+		bad(member+".trusted", "write the networks of the proxies alone", "this is everybody")
+	}
+	if tls != nil && (tls.Cert == "" || tls.Key == "") {
+		bad(member+".tls", "write {cert: …, key: …}", "both cert and key are needed")
+	}
+	host, ok := checkListen(member+".listen", listen, bad)
+	return ok && tls == nil && len(networks) == 0 && !symbolon.Loopback(host)
+}
+
+func checkListen(path, listen string, bad complain) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(listen)
+	if listen == "" || err != nil || port == "" {
+		bad(path, "write host:port, as 127.0.0.1:8090", "not an address")
+		return "", false
+	}
+	return host, true
+}
+
+func (c *Config) checkCertificates(bad complain) {
+	const fix = "write Client-Cert for RFC 9440, or X-Client-Cert for nginx's $ssl_client_escaped_cert"
+	switch c.ClientCertHeader {
+	case "":
+		return
+	case headerClientCert, headerEscapedCert:
+	default:
+		bad("client_cert_header", fix, "want Client-Cert or X-Client-Cert")
+		return
+	}
+	if p := c.Proxy; p != nil && c.ForwardAuth == nil && (len(p.Trusted) == 0 || p.TLS != nil && p.TLS.ClientCerts != "") {
+		bad("client_cert_header", "name the proxies that pass certificates on in proxy.trusted, and ask for none with proxy.tls.client_certs; or remove it", "no listener takes the header")
+	}
+}
+
+func (c *Config) checkIntrospection(bad complain) {
+	i := c.Introspection
+	if i == nil {
+		return
+	}
+	if i.ClientID == "" {
+		bad("introspection.client_id", "write the id of the client that is a resource server of this API", "missing")
+	}
+	switch {
+	case i.SecretFile != "" && (i.KeyFile != "" || i.CertFile != ""), i.CertFile != "" && i.KeyFile == "", i.SecretFile == "" && i.KeyFile == "":
+		bad("introspection", "write one of secret_file, key_file, or cert_file with key_file", "how the client authenticates is not clear")
+	case i.KID != "" && (i.KeyFile == "" || i.CertFile != ""):
+		bad("introspection.kid", "remove it", "of use only with a key_file that is no certificate's")
+	}
+	if i.Cache > maxIntrospectionCache {
+		bad("introspection.cache", "write 1s, or less", "at most 1s: a token that was revoked would be taken for longer")
+	}
+}

@@ -1,0 +1,131 @@
+package guard
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const goodFile = `issuer: https://auth.example.com
+audience: https://orders.example.com
+proxy: {listen: 127.0.0.1:8090, upstream: "http://127.0.0.1:3000"}
+forward_auth: {listen: 127.0.0.1:8091, headers: nginx, trusted: [127.0.0.1/32]}
+routes:
+  - {match: GET /orders, scopes: [orders:read]}
+  - {match: /public/, allow: anyone}
+`
+
+func noEnv(string) (string, bool) { return "", false }
+
+func load(t *testing.T, text string, env func(string) (string, bool), change func(*Config)) (Config, error) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("guard.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load("guard.yaml", env, change)
+}
+
+// TestBadFiles: what is wrong is said with its place and the way out.
+func TestBadFiles(t *testing.T) {
+	edit := func(old, with string) string {
+		if !strings.Contains(goodFile, old) {
+			t.Fatalf("the good file has no %q", old)
+		}
+		return strings.Replace(goodFile, old, with, 1)
+	}
+	for name, c := range map[string]struct{ text, want string }{
+		"an unknown key":               {edit("issuer:", "isuer:"), "guard.yaml:1:1: unknown key \"isuer\"; write issuer"},
+		"no issuer":                    {edit("issuer: https://auth.example.com\n", ""), "guard.yaml:1:1: issuer: missing; write the issuer's URL"},
+		"no audience":                  {edit("audience: https://orders.example.com\n", ""), "audience: missing"},
+		"an audience that is a name":   {edit("audience: https://orders.example.com", "audience: orders"), "public_url: missing, and the audience is no URL"},
+		"a public URL with a query":    {goodFile + "public_url: https://a.example.com?x\n", "guard.yaml:8:13: public_url: not an http or https URL without query"},
+		"neither mode":                 {"issuer: https://a.example.com\naudience: https://b.example.com\nroutes: [{match: /, scopes: []}]\n", "neither proxy nor forward_auth is there"},
+		"no routes":                    {goodFile[:strings.Index(goodFile, "routes")], "routes: missing: every request would be refused"},
+		"no upstream":                  {edit(", upstream: \"http://127.0.0.1:3000\"", ""), "proxy.upstream: missing; write where the API is"},
+		"an upstream with a path":      {edit(":3000", ":3000/v1"), "proxy.upstream: has more than scheme, host and port"},
+		"an upstream of another kind":  {edit("http://127", "ftp://127"), "guard.yaml:3:43: proxy.upstream: not an http or https URL"},
+		"no port":                      {edit("127.0.0.1:8090", "127.0.0.1"), "guard.yaml:3:17: proxy.listen: not an address; write host:port"},
+		"open to the network":          {edit("127.0.0.1:8090", "0.0.0.0:8090"), "proxy.listen: 0.0.0.0:8090 is not loopback and has no TLS"},
+		"half a pair":                  {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, tls: {cert: a}"), "proxy.tls: both cert and key are needed"},
+		"certificates of another kind": {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, tls: {cert: a, key: b, client_certs: require}"), "proxy.tls.client_certs: want request"},
+		"a network that is none":       {edit("127.0.0.1/32", "127.0.0.1/99"), "forward_auth.trusted: \"127.0.0.1/99\" is not a network"},
+		"everybody trusted":            {edit("127.0.0.1/32", "0.0.0.0/0"), "forward_auth.trusted: this is everybody"},
+		"nobody trusted":               {edit(", trusted: [127.0.0.1/32]", ""), "forward_auth.trusted: missing"},
+		"an unknown proxy":             {edit("nginx", "apache"), "guard.yaml:4:49: forward_auth.headers: want nginx, traefik, caddy, haproxy or envoy"},
+		"what to do with the token":    {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, authorization: keep"), "proxy.authorization: want remove or pass"},
+		"neither scopes nor allow":     {edit(", scopes: [orders:read]", ""), "guard.yaml:6:5: routes.0: neither scopes nor allow"},
+		"scopes and allow":             {edit("allow: anyone", "allow: anyone, scopes: [a]"), "guard.yaml:7:30: routes.1.allow: both scopes and allow"},
+		"allowed to whom":              {edit("anyone", "everyone"), "routes.1.allow: want anyone; write anyone, or scopes"},
+		"two scopes in one":            {edit("[orders:read]", "[orders:read orders:write]"), "routes.0.scopes.0: not one scope"},
+		"a pattern without a path":     {edit("GET /orders", "GET"), "routes.0.match: no path"},
+		"a pattern with a host":        {edit("GET /orders", "GET orders.example.com/"), "routes.0.match: no path, or a host before it: which host it is, public_url says"},
+		"a method in small letters":    {edit("GET /orders", "get /orders"), "routes.0.match: the method is not in capitals, and would match no request; write GET"},
+		"a pattern that is none":       {edit("GET /orders", "\"GET /orders/{\""), "routes.0.match: not a pattern"},
+		"a pattern that never matches": {edit("GET /orders", "GET /orders/../a"), "routes.0.match: not a pattern"},
+		"a pattern for a tunnel":       {edit("GET /orders", "CONNECT /orders"), "CONNECT is never forwarded"},
+		"the same pattern twice":       {edit("/public/", "GET /orders"), `routes.1.match: it and "GET /orders" match the same requests`},
+		"patterns that cross":          {edit("{match: /public/, allow: anyone}", `{match: "/a/{x}", allow: anyone}`) + "  - {match: \"/{y}/b\", scopes: []}\n", `guard.yaml:8:13: routes.2.match: it and "/a/{x}" match`},
+		"paths of a route":             {edit("allow: anyone", "allow: anyone, ambiguous_paths: true"), "want text"},
+		"paths of a route, a word":     {edit("allow: anyone", "allow: anyone, ambiguous_paths: all"), "routes.1.ambiguous_paths: want allow"},
+		"a binding":                    {goodFile + "bound: tls\n", "bound: want optional, required, dpop or mtls"},
+		"old nonce keys alone":         {goodFile + "previous_nonce_key_files: [a]\n", "previous_nonce_key_files: of use only with nonce_key_file"},
+		"a header of another kind":     {goodFile + "client_cert_header: X-SSL-Cert\n", "client_cert_header: want Client-Cert or X-Client-Cert"},
+		"a header that nobody takes":   {strings.Replace(edit("forward_auth:", "#"), "routes", "client_cert_header: Client-Cert\nroutes", 1), "client_cert_header: no listener takes the header"},
+		"who introspects":              {goodFile + "introspection: {secret_file: a}\n", "introspection.client_id: missing"},
+		"how to introspect":            {goodFile + "introspection: {client_id: a}\n", "introspection: how the client authenticates is not clear"},
+		"two ways to introspect":       {goodFile + "introspection: {client_id: a, secret_file: b, key_file: c}\n", "how the client authenticates is not clear"},
+		"a certificate without a key":  {goodFile + "introspection: {client_id: a, cert_file: b}\n", "how the client authenticates is not clear"},
+		"a long cache":                 {goodFile + "introspection: {client_id: a, secret_file: b, cache: 10s}\n", "introspection.cache: at most 1s"},
+		"a stale set":                  {goodFile + "revocations: {on_stale: ignore}\n", "revocations.on_stale: want deny or allow"},
+		"a time that is none":          {goodFile + "revocations: {max_age: soon}\n", `revocations.max_age: "soon" is not a duration; write for example 30s, 24h or 7d`},
+		"a negative time":              {goodFile + "revocations: {max_age: -1s}\n", "is not a duration"},
+		"a health listener":            {goodFile + "health: 8092\n", "want text"},
+		"a health listener, a word":    {goodFile + "health: \"8092\"\n", "health: not an address"},
+		"a cache below nothing":        {goodFile + "token_cache: -1\n", "token_cache: must not be negative"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, c.text, noEnv, nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "guard.yaml") {
+				t.Errorf("got %v\nwant … %s", err, c.want)
+			}
+		})
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), noEnv, nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestGoodFile: what it says, what is set when it says nothing, and what wins.
+func TestGoodFile(t *testing.T) {
+	cfg, err := load(t, goodFile+"revocations: {max_stale: 7d}\n", noEnv, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := cfg.withDefaults()
+	if full.PublicURL != "https://orders.example.com" || *full.TokenCache != 10000 || full.Proxy.UpstreamTimeout != Duration(time.Minute) ||
+		full.Revocations != (Revocations{Duration(30 * time.Second), Duration(7 * 24 * time.Hour), "deny"}) || cfg.Proxy.UpstreamTimeout != 0 {
+		t.Errorf("%+v", full)
+	}
+	env := func(name string) (string, bool) {
+		v, ok := map[string]string{
+			"SYMBOLON_GUARD_PROXY_UPSTREAM": "http://127.0.0.1:4000", "SYMBOLON_GUARD_FORWARD_AUTH_TRUSTED": "10.0.0.1, 10.0.0.2",
+			"SYMBOLON_GUARD_ISSUER": "https://env.example.com", "SYMBOLON_DATA_DIR": "/other", "SYMBOLON_GUARD_TOKEN_CACHE": "0",
+		}[name]
+		return v, ok
+	}
+	cfg, err = load(t, goodFile, env, func(c *Config) { c.Issuer = "https://flag.example.com" })
+	if err != nil || cfg.Issuer != "https://flag.example.com" || cfg.Proxy.Upstream != "http://127.0.0.1:4000" || len(cfg.ForwardAuth.Trusted) != 2 || cfg.DataDir != "" || *cfg.TokenCache != 0 {
+		t.Errorf("%v %+v", err, cfg)
+	}
+	// What the file is not to blame for has no place in it.
+	_, err = load(t, goodFile, noEnv, func(c *Config) { c.Proxy.Upstream = "nowhere" })
+	if err == nil || !strings.HasPrefix(err.Error(), "proxy.upstream: not an http") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Load("", noEnv, nil); err == nil || !strings.HasPrefix(err.Error(), "issuer: missing") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,93 @@
+package guard
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+)
+
+// What the guard says of a caller, to the API and to the proxy that asks.
+const (
+	headerClientID = "X-Auth-Client-Id"
+	headerScope    = "X-Auth-Scope"
+	headerSubject  = "X-Auth-Subject"
+)
+
+// identities are headers in which somebody in front of an API tells who the
+// caller is, or what the request was: an API believes them, so none of the
+// caller's gets there. Each stands for all that begin like it.
+var identities = []string{
+	"X-Auth-", "X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Envoy-Original-", "X-Remote-", "X-Authenticated-",
+	"Remote-", "X-Ssl-", "Ssl-Client-", "Client-Cert", "X-Client-Cert", "X-Real-Ip", "Forwarded", "Request-Id",
+	"Proxy", // CVE-2016-5385: an environment variable of that name is believed
+}
+
+// overrides name another method than the request's, to which an API may listen:
+// what was decided on would not be what is done.
+var overrides = map[string]bool{
+	"X-Http-Method": true, "X-Http-Method-Override": true, "X-Method-Override": true, "X-Method": true,
+}
+
+var errOverride = symbolon.NewError(symbolon.InvalidRequest, "headers that override the method are refused: send the request with that method")
+
+// overridden reports a header that names another method, in any spelling.
+func overridden(h http.Header) bool {
+	for name := range h {
+		if overrides[name] || !canonical(name) && overrides[fold(name)] {
+			return true
+		}
+	}
+	return false
+}
+
+// strip removes what an API could take for the word of the guard. Names with
+// anything but letters, digits and hyphens are removed altogether, as nginx does:
+// in many an API's environment X_Auth_Client_Id is X-Auth-Client-Id.
+func strip(h http.Header) {
+	for name := range h {
+		if !canonical(name) || speaks(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// speaks reports whether a header of this name, in the spelling of http.Header,
+// is one of identities.
+func speaks(name string) bool {
+	switch name[0] {
+	case 'X', 'R', 'S', 'C', 'F', 'P':
+	default:
+		return false
+	}
+	for _, prefix := range identities {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// canonical reports whether a name of http.Header has only letters, digits and
+// hyphens. net/http lets no empty name through.
+func canonical(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// fold is the name as an environment would have it, in the spelling of
+// http.Header.
+func fold(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		if !canonical(string(rune(c))) {
+			b[i] = '-'
+		}
+	}
+	return http.CanonicalHeaderKey(string(b))
+}

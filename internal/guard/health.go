@@ -1,0 +1,72 @@
+package guard
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/web"
+	"github.com/symbolon/symbolon/resource"
+)
+
+const (
+	livezPath  = "/livez"
+	readyzPath = "/readyz"
+)
+
+var errNoEndpoint = symbolon.NewError(symbolon.NotFound, "there is nothing here: the guard's own endpoints are /forward-auth, /livez and /readyz")
+
+// serveHealth answers on the listener for probes.
+func (g *Guard) serveHealth(w http.ResponseWriter, r *http.Request) error {
+	if isHealth(r) {
+		return g.health(w, r)
+	}
+	return errNoEndpoint
+}
+
+func isHealth(r *http.Request) bool { return r.RequestURI == livezPath || r.RequestURI == readyzPath }
+
+// health says whether the guard is there, and whether to send requests to it.
+func (g *Guard) health(w http.ResponseWriter, r *http.Request) error {
+	web.ExchangeOf(w).Endpoint = r.RequestURI[1:]
+	if err := web.CheckMethod(w, r, http.MethodGet); err != nil {
+		return err
+	}
+	status, text := http.StatusOK, "ok"
+	if r.RequestURI == readyzPath {
+		switch {
+		case g.draining.Load():
+			status, text = http.StatusServiceUnavailable, "draining"
+		case !g.ready():
+			status, text = http.StatusServiceUnavailable, "no keys of the issuer yet"
+		}
+	}
+	h := w.Header()
+	web.NoStore(h)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, err := w.Write([]byte(text + "\n"))
+	return err
+}
+
+// ready reports whether there are keys to check tokens with. It waits for
+// nothing.
+func (g *Guard) ready() bool {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return g.api.Start(ctx) == nil
+}
+
+// metadataOf gives where the API's metadata is (RFC 9728 §3), and what answers
+// there.
+func metadataOf(api *resource.API) (path string, h http.Handler) {
+	pattern, h := api.Metadata()
+	_, path, _ = strings.Cut(pattern, " ")
+	return path, h
+}
+
+// isMetadata: challenges name this URL, so it is the guard that answers there.
+func (g *Guard) isMetadata(r *http.Request) bool {
+	return r.RequestURI == g.wellKnown && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+}
