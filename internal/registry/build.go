@@ -47,7 +47,7 @@ func (b *builder) decode(doc Doc) {
 	if doc.Kind == KindClient {
 		return
 	}
-	obj, err := Decode(doc.Kind, doc.Doc)
+	obj, err := doc.decode()
 	switch {
 	case errors.Is(err, ErrNewer):
 		b.warn(doc.Kind, doc.ID, err.Error(), "upgrade this node")
@@ -64,7 +64,6 @@ func (b *builder) decode(doc Doc) {
 	case *Operator:
 		b.s.Operators[o.ID] = o
 	case *Denial:
-		o.Commit = doc.Seq
 		b.s.Denials[o.ID] = o
 	case *Key:
 		b.allKeys = append(b.allKeys, o)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -29,6 +30,37 @@ type Doc struct {
 	ID   string
 	Seq  int64 // of the commit that wrote it
 	Doc  []byte
+
+	memo *decoded // nil: it is decoded for each snapshot
+}
+
+// decoded is what Decode made of a document.
+type decoded struct {
+	once   sync.Once
+	object any
+	err    error
+}
+
+// NewDoc is a Doc that is decoded once, however many snapshots are made of it: at
+// each commit all but a few are those of the snapshot before.
+func NewDoc(kind, id string, seq int64, doc []byte) Doc {
+	return Doc{Kind: kind, ID: id, Seq: seq, Doc: doc, memo: new(decoded)}
+}
+
+func (d *Doc) decode() (any, error) {
+	m := d.memo
+	if m == nil {
+		m = new(decoded)
+	}
+	m.once.Do(func() {
+		if m.object, m.err = Decode(d.Kind, d.Doc); m.err != nil {
+			return
+		}
+		if denial, ok := m.object.(*Denial); ok {
+			denial.Commit = d.Seq
+		}
+	})
+	return m.object, m.err
 }
 
 // Warning says why a stored object is not used. It is for the log: the node goes

@@ -133,3 +133,26 @@ func TestIssuerView(t *testing.T) {
 		t.Error("the view shares its maps")
 	}
 }
+
+// TestDocsAreDecodedOnce, though each commit makes a snapshot of all of them.
+func TestDocsAreDecodedOnce(t *testing.T) {
+	text, err := Encode(&Denial{What: DenyClient, ID: "client:c", Client: "c"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once, each := NewDoc(KindDenial, "client:c", 7, text), Doc{Kind: KindDenial, ID: "client:c", Seq: 7, Doc: text}
+	broken := NewDoc(KindDenial, "d", 8, []byte("{"))
+	first, _ := Build("https://a.example", Position{Seq: 7}, []Doc{once, broken})
+	again, warnings := Build("https://a.example", Position{Seq: 9}, []Doc{once, broken})
+	other, _ := Build("https://a.example", Position{Seq: 9}, []Doc{each})
+	d := first.Denials["client:c"]
+	if d == nil || d.Commit != 7 || again.Denials["client:c"] != d {
+		t.Errorf("%+v, and then %+v", d, again.Denials["client:c"])
+	}
+	if o := other.Denials["client:c"]; o == nil || o == d || o.Commit != 7 {
+		t.Errorf("without a memory: %+v", o)
+	}
+	if len(warnings) != 1 {
+		t.Errorf("what is broken is told once: %v", warnings)
+	}
+}

@@ -197,7 +197,7 @@ func (r *Replica) keep(o store.Object) {
 		return // of a later version
 	}
 	key := object{o.Kind, o.ID}
-	if old, ok := r.docs[key]; ok && old.seq > o.Seq {
+	if old, ok := r.docs[key]; ok && old.Seq > o.Seq {
 		return // read at the start, when it was newer than the position already
 	}
 	r.changed = true
@@ -205,7 +205,7 @@ func (r *Replica) keep(o store.Object) {
 		delete(r.docs, key)
 		return
 	}
-	r.docs[key] = document{o.Seq, o.Doc}
+	r.docs[key] = registry.NewDoc(o.Kind, o.ID, o.Seq, o.Doc)
 }
 
 // publish makes the snapshot of a position known. A commit that wrote clients
@@ -238,8 +238,8 @@ func (r *Replica) publish(p store.Position) {
 // them.
 func (r *Replica) build(position registry.Position) *registry.Snapshot {
 	docs := make([]registry.Doc, 0, len(r.docs))
-	for key, d := range r.docs {
-		docs = append(docs, registry.Doc{Kind: key.kind, ID: key.id, Seq: d.seq, Doc: d.doc})
+	for _, d := range r.docs {
+		docs = append(docs, d)
 	}
 	next, warnings := registry.Build(r.cfg.BaseURL, position, docs)
 	known := r.warnings

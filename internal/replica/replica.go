@@ -258,10 +258,10 @@ func (r *Replica) Stats() Stats {
 
 // follower is what the one who applies has.
 type follower struct {
-	turn     chan struct{}       // whose turn it is to apply
-	at       store.Position      // where to follow from
-	docs     map[object]document // of the small kinds, at the last applied change
-	changed  bool                // docs are not those of the snapshot any more
+	turn     chan struct{}           // whose turn it is to apply
+	at       store.Position          // where to follow from
+	docs     map[object]registry.Doc // of the small kinds, at the last applied change
+	changed  bool                    // docs are not those of the snapshot any more
 	warnings map[registry.Warning]bool
 	tidied   time.Time // only Run touches it
 
@@ -270,8 +270,3 @@ type follower struct {
 }
 
 type object struct{ kind, id string }
-
-type document struct {
-	seq int64
-	doc []byte
-}
