@@ -24,7 +24,8 @@ type Entry struct {
 	// a malformed document); nil for all others.
 	Unusable error
 
-	size int64 // estimated memory, in bytes
+	size    int64          // estimated memory, in bytes
+	pending *pendingClient // what was taken away of it already; nil in the cache
 
 	confirmed atomic.Int64 // gen of the newest snapshot at which the row was seen to be this one
 }

@@ -213,7 +213,7 @@ func (r *Replica) keep(o store.Object) {
 func (r *Replica) publish(p store.Position) {
 	position := registry.Position{Seq: p.Seq, Epoch: p.Epoch}
 	var next *registry.Snapshot
-	if last := r.snapshot.Load(); last != nil && !r.changed {
+	if last := r.base; last != nil && !r.changed {
 		if last.Position == position {
 			return
 		}
@@ -224,14 +224,7 @@ func (r *Replica) publish(p store.Position) {
 		next = r.build(position)
 	}
 	r.changed = false
-	r.snapshot.Store(next)
-	r.mu.Lock()
-	close(r.published)
-	r.published = make(chan struct{})
-	r.mu.Unlock()
-	if r.cfg.Published != nil {
-		r.cfg.Published(next)
-	}
+	r.show(next)
 }
 
 // build makes a snapshot of the documents, and tells once what is wrong with

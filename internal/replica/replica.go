@@ -43,13 +43,16 @@ type Config struct {
 	// ContactFile keeps the time of the last contact over restarts. Without it
 	// a node that starts while the store is away is stale at once.
 	ContactFile string
+	// JournalFile keeps denials while the store is away. Without it there is no
+	// journal.
+	JournalFile string
 
 	CacheClients int   // cached clients; zero: DefaultCacheClients
 	CacheBytes   int64 // estimated memory of cached clients; zero: DefaultCacheBytes
 
 	// Published is called after each snapshot has been published, in order, by
-	// whoever applies: it must be quick and must not call the replica but for
-	// reading. nil: nothing is called.
+	// whoever applies or journals: it must be quick and must not call the replica
+	// but for reading. nil: nothing is called.
 	Published func(*registry.Snapshot)
 
 	Now    func() time.Time // default time.Now
@@ -72,6 +75,10 @@ type Replica struct {
 	cache    *cache
 	refresh  *refresher
 	contact  *contact
+
+	journal *journal
+	showing sync.Mutex         // held by who publishes
+	base    *registry.Snapshot // the snapshot without what is pending
 
 	away     atomic.Bool  // the store did not answer the last time
 	rebuilds atomic.Int64 // odd while the file lacks what the store has
@@ -115,6 +122,10 @@ func open(ctx context.Context, cfg Config, tune func(*Replica)) (*Replica, error
 	if r.reader == nil {
 		return nil, errors.New("replica: a store on PostgreSQL needs Config.Local")
 	}
+	var err error
+	if r.journal, err = openJournal(cfg.JournalFile); err != nil {
+		return nil, fmt.Errorf("replica: %w", err)
+	}
 	r.rows = r.reader
 	life, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -145,16 +156,18 @@ func (r *Replica) Reader() *store.Reader { return r.reader }
 const maxClientID = 128
 
 // Client returns the client of that id as it is at the snapshot that the
-// request has taken before, or later; for an id that nobody has, a decoy.
-// Errors are ErrRebuilding and those of the file.
+// request has taken before, or later; for an id that nobody has, a decoy. What is
+// pending of it is taken away already. Errors are ErrRebuilding and those of the
+// file.
 func (r *Replica) Client(ctx context.Context, id string) (*Entry, error) {
 	if e := r.cache.get(id); e != nil {
-		return e, nil
+		return r.journal.without(e), nil
 	}
 	if len(id) > maxClientID {
 		return decoy(0), nil
 	}
-	return r.cache.fetch(ctx, id, func(ctx context.Context) (*Entry, error) { return r.load(ctx, id) })
+	e, err := r.cache.fetch(ctx, id, func(ctx context.Context) (*Entry, error) { return r.load(ctx, id) })
+	return r.journal.without(e), err
 }
 
 // load reads a client from the file.
@@ -203,7 +216,7 @@ func (r *Replica) Confirm(ctx context.Context, id string, e *Entry) (*Entry, *re
 	}
 	rebuilds := r.rebuilds.Load()
 	if rebuilds%2 == 0 && e.confirmed.Load() == snapshot.Gen() {
-		return e, snapshot, nil // no commit since the row was looked at
+		return r.journal.without(e), snapshot, nil // no commit since the row was looked at
 	}
 	r.checks.Add(1)
 	seq, err := r.rows.Seq(context.WithoutCancel(ctx), registry.KindClient, id)
@@ -214,13 +227,13 @@ func (r *Replica) Confirm(ctx context.Context, id string, e *Entry) (*Entry, *re
 		return nil, nil, fmt.Errorf("replica: check client: %w", err)
 	case seq == e.Seq: // 0 where there is none
 		e.confirmed.Store(snapshot.Gen())
-		return e, snapshot, nil
+		return r.journal.without(e), snapshot, nil
 	}
 	e, err = r.cache.fetchAnew(ctx, id, func(ctx context.Context) (*Entry, error) { return r.load(ctx, id) })
 	if err != nil {
 		return nil, nil, err
 	}
-	return e, snapshot, nil
+	return r.journal.without(e), snapshot, nil
 }
 
 // Contact is when the store was last heard of: the copy is not older. On SQLite

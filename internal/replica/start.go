@@ -72,8 +72,10 @@ func (r *Replica) startOver(ctx context.Context) error {
 	if err := r.raiseEpoch(ctx); err != nil {
 		return err
 	}
-	// Here, before the copy that knows them is emptied, belongs the handing in
-	// of those denials among r.docs that the store has lost.
+	// Before the copy that knows them is emptied.
+	if err := r.handIn(ctx); err != nil {
+		return err
+	}
 	r.cfg.Logger.Warn("the store does not know the local copy's position; the copy starts from zero", "seq", r.at.Seq, "epoch", r.at.Epoch)
 	// From here on the file lacks clients that exist. Clients in memory and the
 	// snapshot serve on, as those of a node that has not heard the news.
