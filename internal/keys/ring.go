@@ -15,6 +15,8 @@ type Ring struct {
 	master  *Master
 	signers atomic.Pointer[map[ringKey]*jose.Signer]
 	opening sync.Mutex // one key is opened once, however many requests want it
+
+	verifiers sync.Map // kid → *verifier
 }
 
 type ringKey struct{ kid, typ string }
@@ -67,4 +69,10 @@ func (r *Ring) Keep(inUse func(kid string) bool) {
 	after := maps.Clone(*r.signers.Load())
 	maps.DeleteFunc(after, func(k ringKey, _ *jose.Signer) bool { return !inUse(k.kid) })
 	r.signers.Store(&after)
+	r.verifiers.Range(func(kid, _ any) bool {
+		if !inUse(kid.(string)) {
+			r.verifiers.Delete(kid) // a retired key is read again when a token of it comes
+		}
+		return true
+	})
 }
