@@ -61,7 +61,7 @@ const Recheck = time.Second
 const (
 	// patience is how long handshakes wait for the files: longer than any disk
 	// that works, and no longer, once, when one does not.
-	patience = 250 * time.Millisecond
+	patience = time.Second
 	remind   = 10 * time.Minute // how often the log is told again what cannot be used
 )
 
