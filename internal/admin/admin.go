@@ -22,6 +22,8 @@ type Config struct {
 	// Counter is waited for before it is told when a credential was used; nil: what
 	// the store has is told.
 	Counter Counter
+	// Journal keeps denials while the store is away; nil: they are refused then.
+	Journal Journal
 	Master  *keys.Master // seals new signing keys
 	// Unseal opens an opaque token of any issuer and gives its claims; nil: only
 	// signed tokens can be read.

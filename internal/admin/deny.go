@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/replica"
 )
 
 // Denied is a denial as it is shown, and where it is in effect.
@@ -16,7 +18,9 @@ type Denied struct {
 	What    string    `json:"what" doc:"client, client_api, issuer, credential, jti or kid"`
 	N       int64     `json:"n" doc:"Tokens whose gen is lower are refused; 0: all that the denial names"`
 	Expires time.Time `json:"expires"`
-	Commit  int64     `json:"commit" doc:"The commit that holds it: nodes that have applied it issue nothing against it"`
+	Commit  int64     `json:"commit" doc:"The commit that holds it: nodes that have applied it issue nothing against it; 0: none does yet"`
+	Pending string    `json:"pending,omitempty" doc:"Its id in this node's journal, while the store is away"`
+	Unknown string    `json:"unknown,omitempty" doc:"What this node's copy does not know of what it names"`
 }
 
 func showDenial(d *registry.Denial) Denied {
@@ -27,49 +31,71 @@ func showDenial(d *registry.Denial) Denied {
 // disabled before: the position of this commit lies above everything that a
 // node which had not heard of the first time issued meanwhile.
 func (a *Admin) DenyClient(ctx context.Context, actor Actor, id string) (Denied, int64, error) {
-	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+	d := registry.Denial{What: registry.DenyClient, Client: id}
+	return a.denyOne(ctx, actor, &replica.Pending{Verb: replica.VerbClient, Denial: d}, func(c *change) error {
 		s, client, err := must[registry.Client](c, registry.KindClient, id)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		client.State, client.StateBy = registry.StateDisabled, actor.Name
 		c.stage(s, client, "client.deny")
-		d := registry.Denial{What: registry.DenyClient, Client: id}
-		return &d, c.deny(s, d)
+		return c.deny(s, d)
+	})
+}
+
+// DenyTokens refuses the tokens that a client has got so far, and leaves the
+// client as it is: it goes on with new ones.
+func (a *Admin) DenyTokens(ctx context.Context, actor Actor, id string) (Denied, int64, error) {
+	d := registry.Denial{What: registry.DenyClient, Client: id}
+	return a.denyOne(ctx, actor, &replica.Pending{Verb: replica.VerbTokens, Denial: d}, func(c *change) error {
+		s, client, err := must[registry.Client](c, registry.KindClient, id)
+		if err != nil {
+			return err
+		}
+		c.stage(s, client, "client.deny_tokens")
+		return c.deny(s, d)
 	})
 }
 
 // DenyCredential revokes a credential of a client and refuses its tokens.
 func (a *Admin) DenyCredential(ctx context.Context, actor Actor, client, credential string) (Denied, int64, error) {
-	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+	d := registry.Denial{What: registry.DenyCredential, Client: client, Credential: credential}
+	return a.denyOne(ctx, actor, &replica.Pending{Verb: replica.VerbCredential, Denial: d}, func(c *change) error {
 		s, obj, err := must[registry.Client](c, registry.KindClient, client)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		kind := sortOf(obj, credential)
 		c.stage(s, obj, kind.action("revoke"))
 		if err := c.revoke(s, obj, kind, credential); err != nil {
-			return nil, err
+			return err
 		}
-		d := registry.Denial{What: registry.DenyCredential, Client: client, Credential: credential}
-		return &d, c.deny(s, d)
+		return c.deny(s, d)
 	})
 }
 
 // DenyKID revokes the signing key of that id.
 func (a *Admin) DenyKID(ctx context.Context, actor Actor, kid string) (Denied, int64, error) {
+	return a.denyKID(ctx, actor, kid, replica.VerbKID)
+}
+
+func (a *Admin) denyKID(ctx context.Context, actor Actor, kid, verb string) (Denied, int64, error) {
 	if err := actor.May(KeysRotate); err != nil {
 		return Denied{}, 0, err
 	}
-	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
+	p := &replica.Pending{Verb: verb, Denial: registry.Denial{What: registry.DenyKID, KID: kid}}
+	if k, _, err := read[registry.Key](ctx, a, registry.KindKey, kid); err == nil {
+		p.Denial.Issuer = k.Issuer // for the journal: the store has the last word
+	}
+	return a.denyOne(ctx, actor, p, func(c *change) error {
 		s, k, err := must[registry.Key](c, registry.KindKey, kid)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		p.Denial.Issuer = k.Issuer
 		c.stage(s, k, "key.revoke")
 		c.keyOps = append(c.keyOps, keyOp{issuer: k.Issuer, revoke: kid})
-		d := registry.Denial{What: registry.DenyKID, Issuer: k.Issuer, KID: kid}
-		return &d, c.deny(s, d)
+		return c.deny(s, p.Denial)
 	})
 }
 
@@ -83,53 +109,35 @@ func validJTI(jti string) bool {
 // DenyJTI refuses the one token of an issuer that has this jti. Nobody can tell
 // whether there is one: the server keeps no list of tokens.
 func (a *Admin) DenyJTI(ctx context.Context, actor Actor, issuer, jti string) (Denied, int64, error) {
-	if issuer == "" {
-		issuer = registry.DefaultIssuer
-	}
+	d := registry.Denial{What: registry.DenyJTI, Issuer: cmp.Or(issuer, registry.DefaultIssuer), JTI: jti}
 	if !validJTI(jti) {
 		return Denied{}, 0, invalid("copy the jti from the token: `symbolon inspect` shows it",
 			"a jti is 1 to %d visible ASCII characters", maxJTI)
 	}
-	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
-		if _, _, err := must[registry.Issuer](c, registry.KindIssuer, issuer); err != nil {
-			return nil, err
+	return a.denyOne(ctx, actor, &replica.Pending{Verb: replica.VerbJTI, Denial: d}, func(c *change) error {
+		if _, _, err := must[registry.Issuer](c, registry.KindIssuer, d.Issuer); err != nil {
+			return err
 		}
-		d := registry.Denial{What: registry.DenyJTI, Issuer: issuer, JTI: jti}
-		return &d, c.deny(nil, d)
+		return c.deny(nil, d)
 	})
 }
 
-// DenyTokens refuses the tokens that a client has got so far, and leaves the
-// client as it is: it goes on with new ones.
-func (a *Admin) DenyTokens(ctx context.Context, actor Actor, id string) (Denied, int64, error) {
-	return a.denyOne(ctx, actor, func(c *change) (*registry.Denial, error) {
-		s, client, err := must[registry.Client](c, registry.KindClient, id)
-		if err != nil {
-			return nil, err
-		}
-		c.stage(s, client, "client.deny_tokens")
-		d := registry.Denial{What: registry.DenyClient, Client: id}
-		return &d, c.deny(s, d)
-	})
-}
-
-// denyOne carries out a denial and shows what is stored of it.
-func (a *Admin) denyOne(ctx context.Context, actor Actor, f func(*change) (*registry.Denial, error)) (Denied, int64, error) {
+// denyOne carries out a denial and shows what is stored of it, or kept until the
+// store is back.
+func (a *Admin) denyOne(ctx context.Context, actor Actor, p *replica.Pending, f func(*change) error) (Denied, int64, error) {
 	if err := actor.May(DenyWrite); err != nil {
 		return Denied{}, 0, err
 	}
-	var id string
-	seq, err := a.change(ctx, actor, func(c *change) error {
-		d, err := f(c)
-		if err == nil {
-			id = registry.DenialID(d)
-		}
-		return err
-	})
-	if err != nil {
+	seq, kept, err := a.denyOrJournal(ctx, actor, p, f)
+	switch {
+	case err != nil:
 		return Denied{}, seq, err
+	case kept != nil:
+		out := showDenial(&kept.Denial)
+		out.Pending, out.Unknown = kept.ID, a.unknown(ctx, &kept.Denial)
+		return out, 0, nil
 	}
-	d, _, err := read[registry.Denial](ctx, a, registry.KindDenial, id)
+	d, _, err := read[registry.Denial](ctx, a, registry.KindDenial, registry.DenialID(&p.Denial))
 	if err != nil {
 		return Denied{}, seq, fmt.Errorf("the denial is stored as commit %d, but cannot be read: %w", seq, err)
 	}

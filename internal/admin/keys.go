@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
 )
 
 // Keys lists the signing keys of an issuer ("": of all), the issuers and
@@ -76,7 +78,10 @@ func (a *Admin) RevokeKey(ctx context.Context, actor Actor, kid string) (Key, in
 	if err := actor.May(KeysRotate); err != nil {
 		return Key{}, 0, err
 	}
-	_, seq, err := a.DenyKID(ctx, actor, kid)
+	_, seq, err := a.denyKID(ctx, actor, kid, "")
+	if errors.Is(err, store.ErrUnavailable) && a.Journal != nil {
+		err = &Error{Code: Unavailable, cause: err, Message: "the store cannot be reached", Fix: "symbolon deny kid " + kid + " works without it, on this node"}
+	}
 	if err != nil {
 		return Key{}, seq, err
 	}

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -154,6 +156,18 @@ func (c *change) denyAccess(s *staged, id string) error {
 	return c.deny(s, d)
 }
 
+// mergedBoth are the pending denials of both lists that a validator may still
+// hold.
+func mergedBoth(a, b []registry.MergedDenial, now time.Time) []registry.MergedDenial {
+	var out []registry.MergedDenial
+	for _, m := range slices.Concat(a, b) {
+		if m.Expires.After(now) && !slices.ContainsFunc(out, func(o registry.MergedDenial) bool { return o.ID == m.ID }) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // deny stages a denial that s causes. Its n is the position of this commit: it
 // refuses what was issued by nodes that have not heard of it. A denial of the
 // same thing that is there already is replaced; n and the time for which it is
@@ -173,7 +187,8 @@ func (c *change) deny(s *staged, d registry.Denial) error {
 		return err
 	}
 	if old != nil {
-		d.Meta, d.N = old.Meta, max(d.N, old.N)
+		d.Meta, d.N, d.Client = old.Meta, max(d.N, old.N), cmp.Or(d.Client, old.Client)
+		d.Merged = mergedBoth(old.Merged, d.Merged, c.now)
 		if old.Expires.After(d.Expires) {
 			d.Expires = old.Expires
 		}

@@ -76,7 +76,8 @@ func newWorld(t testing.TB, dsn string) *world {
 		t.Cleanup(func() { local.Close() })
 		maxStale = 24 * time.Hour
 	}
-	w.replica, err = replica.Open(ctx, replica.Config{Store: s, Local: local, BaseURL: baseURL, Now: w.clock.now})
+	w.replica, err = replica.Open(ctx, replica.Config{Store: s, Local: local, BaseURL: baseURL, Now: w.clock.now,
+		JournalFile: filepath.Join(t.TempDir(), "deny.journal")})
 	w.ok(err)
 	following, stop := context.WithCancel(ctx)
 	var follower sync.WaitGroup
@@ -91,7 +92,7 @@ func newWorld(t testing.TB, dsn string) *world {
 		w.replica.Close()
 	})
 	t.Cleanup(w.stop)
-	w.Admin = New(Config{Store: s, Reader: w.replica.Reader(), Replica: w.replica, Master: keys.NewMaster(),
+	w.Admin = New(Config{Store: s, Reader: w.replica.Reader(), Replica: w.replica, Journal: w.replica, Master: keys.NewMaster(),
 		BaseURL: baseURL, MaxStale: maxStale, Node: "n1", Now: w.clock.now})
 	w.ok(w.Bootstrap(ctx))
 	return w
