@@ -113,16 +113,17 @@ const (
 	clauseAlgs = "FAPI 2.0 §5.4.1"
 )
 
-// checkProfile holds the request to the profile of the issuer.
-func (f *Facts) checkProfile(t *symbolon.Trace) error {
-	if !f.Issuer.FAPI2() {
+// CheckProfile refuses a method of client authentication that the profile of the
+// issuer does not allow, at whatever endpoint, as ErrClient.
+func CheckProfile(i *Issuer, method string, t *symbolon.Trace) error {
+	if !i.FAPI2() {
 		return nil
 	}
-	if !slices.Contains(keyMethods, f.Method) {
-		t.Fail("profile", clauseFAPI, short(keyMethods), cmp.Or(clip(f.Method), "none"), "give the client a key or a certificate")
-		return ErrClient.WithCause(fmt.Errorf("issuer %s has the profile fapi2, which does not allow the method %q", f.Issuer.ID, clip(f.Method)))
+	if !slices.Contains(keyMethods, method) {
+		t.Fail("profile", clauseFAPI, short(keyMethods), cmp.Or(clip(method), "none"), "give the client a key or a certificate")
+		return ErrClient.WithCause(fmt.Errorf("issuer %s has the profile fapi2, which does not allow the method %q", i.ID, clip(method)))
 	}
-	t.OK("profile", clauseFAPI, short(keyMethods), f.Method)
+	t.OK("profile", clauseFAPI, short(keyMethods), method)
 	return nil
 }
 

@@ -77,7 +77,7 @@ func Decide(s *Snapshot, f Facts, t *symbolon.Trace) (*Decision, error) {
 	if err := f.checkClient(t); err != nil {
 		return nil, err
 	}
-	if err := f.checkProfile(t); err != nil {
+	if err := CheckProfile(f.Issuer.Issuer, f.Method, t); err != nil {
 		return nil, err
 	}
 	f.Scopes = unique(f.Scopes)

@@ -277,7 +277,7 @@ func TestNoAssertionIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := tokenRequest{Method: symbolon.AuthPrivateKeyJWT, Assertion: a, Proofs: sent[1:2]}
+	q := request{Method: symbolon.AuthPrivateKeyJWT, Assertion: a, Proofs: sent[1:2]}
 	printed := fmt.Sprintf("%v %+v %#v %s", q, q, q, &q)
 	for place, text := range map[string]string{"the log": f.log.String(), "a record": records.String(), "an answer": answers.String(), "a printed request": printed} {
 		for _, token := range sent {

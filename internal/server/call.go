@@ -10,12 +10,12 @@ import (
 	"github.com/symbolon/symbolon/internal/web"
 )
 
-// call is one token request under way: where it arrived, what it says, what was
-// found out, and the record that it leaves. Calls are used again.
+// call is one request of a client under way: where it arrived, what it says, what
+// was found out, and the record that it leaves. Calls are used again.
 type call struct {
 	Place
 	now     time.Time
-	request *tokenRequest
+	request *request
 	hashed  map[string]bool // slow hashes that were computed: stored form → the secret fits
 	chained *error          // what came of checking the certificate's chain; nil: not checked yet
 	binding binding
@@ -26,6 +26,8 @@ type call struct {
 
 	body []byte // space for the request's body
 	out  []byte // space for the claims, and then the answer
+
+	contentType []string // of the answer; nil: it has no body
 
 	// Space for what a request has one or two of.
 	candidates [2]candidate
@@ -49,7 +51,7 @@ func newCall() *call {
 // begin takes a call from the pool.
 func (s *Server) begin(at Place, x *web.Exchange) *call {
 	c := s.calls.Get().(*call)
-	c.Place, c.now = at, s.cfg.Now()
+	c.Place, c.now, c.contentType = at, s.cfg.Now(), contentJSON
 	c.trace.Checks = c.trace.Checks[:0]
 	c.record = audit.Record{
 		Time:      c.now,

@@ -9,12 +9,13 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// form holds the parameters of a token request that mean something here.
+// form holds the parameters of a request that mean something here.
 type form struct {
 	grantType, clientID, clientSecret string
 	scope, audience                   string
 	resources                         []string
 	assertion, assertionType          string
+	token                             string
 }
 
 var (
@@ -117,6 +118,9 @@ func (f *form) set(name, value string) error {
 		into = &f.assertion
 	case "client_assertion_type":
 		into = &f.assertionType
+	case "token":
+		f.token = value // whatever it is: what is not a token is told from one later
+		return nil
 	default:
 		return nil
 	}

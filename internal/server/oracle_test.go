@@ -151,7 +151,7 @@ func TestAnIssuerThatGoesAway(t *testing.T) {
 	if f.replica.Snapshot().Issuers["partners"] != nil {
 		t.Fatal("the issuer is still there")
 	}
-	c := &call{Place: Place{Snapshot: old, Issuer: old.Issuers["partners"]}, now: start, request: &tokenRequest{
+	c := &call{Place: Place{Snapshot: old, Issuer: old.Issuers["partners"]}, now: start, request: &request{
 		GrantType: "client_credentials", ClientID: "nobody", Secret: secret1, Method: "client_secret_basic"}}
 	err := f.Server.token(t.Context(), c)
 	if err == nil || err.Error() != registry.ErrClient.Error() {
@@ -231,7 +231,7 @@ func TestASlowHashIsComputedOncePerRequest(t *testing.T) {
 	f.ask("POST", base+"/token", grant, "Authorization", basicAuth("old", "wrong"))
 	c := &call{hashed: map[string]bool{}}
 	hash := imported("s1", importedOne).Hash
-	c.request = &tokenRequest{Secret: importedOne}
+	c.request = &request{Secret: importedOne}
 	for range 2 {
 		if hit, err := f.slowHash(t.Context(), c, hash); err != nil || !hit {
 			t.Fatal(hit, err)

@@ -16,9 +16,9 @@ var errNoRecord = &symbolon.Error{
 	RetryAfter:  5 * time.Second,
 }
 
-// issued writes the record of a token that is about to leave.
-func (s *Server) issued(c *call) error {
-	c.record.Outcome = audit.Issued
+// keep writes the record of a token, or of another answer, that is about to leave.
+func (s *Server) keep(c *call, outcome string) error {
+	c.record.Outcome = outcome
 	s.complete(c)
 	s.counted("record")
 	if err := s.cfg.Spool.Append(&c.record); err != nil {

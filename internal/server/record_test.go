@@ -172,7 +172,7 @@ func TestNoSecretIsWritten(t *testing.T) {
 		}
 	}
 	// Nor does a request print it.
-	q := &tokenRequest{Secret: secret1, Method: "client_secret_basic"}
+	q := &request{Secret: secret1, Method: "client_secret_basic"}
 	for _, text := range []string{q.String(), q.GoString(), q.LogValue().String()} {
 		if strings.Contains(text, secret1) {
 			t.Error("a request prints its secret")

@@ -13,16 +13,21 @@ import (
 	"github.com/symbolon/symbolon/internal/web"
 )
 
-// tokenRequest is what a token request says, one value per parameter. Empty is
+// request is what a request of a client says, one value per parameter. Empty is
 // absent: RFC 6749 §3.2 treats them alike.
-type tokenRequest struct {
+type request struct {
+	ClientID string // as claimed, in the header or in the body
+	Secret   string // as presented; not when Method is empty
+	Method   string // how the client authenticates, by its registered name; "" when it does not
+
+	// Of a token request.
 	GrantType string
-	ClientID  string // as claimed, in the header or in the body
-	Secret    string // as presented; not when Method is empty
-	Method    string // how the client authenticates, by its registered name; "" when it does not
-	Scopes    []string
+	Scope     string
+	Scopes    []string // of Scope
 	Resources []string // without repetitions
 	Audience  string
+
+	Token string // that the request is about, at the other endpoints
 
 	Assertion   *assertion          // with AuthPrivateKeyJWT
 	Proofs      []string            // values of the DPoP header
@@ -31,13 +36,13 @@ type tokenRequest struct {
 }
 
 // String tells the method only: a request holds a secret, and is never printed.
-func (q tokenRequest) String() string { return "token request (" + q.Method + ")" }
+func (q request) String() string { return "request (" + q.Method + ")" }
 
 // GoString is String, for %#v.
-func (q tokenRequest) GoString() string { return q.String() }
+func (q request) GoString() string { return q.String() }
 
 // LogValue is String, for slog.
-func (q tokenRequest) LogValue() slog.Value { return slog.StringValue(q.String()) }
+func (q request) LogValue() slog.Value { return slog.StringValue(q.String()) }
 
 // Refusals of a request that is not well-formed. They come before any client is
 // looked at, so they may say precisely what is wrong.
@@ -54,15 +59,17 @@ var (
 		"client_secret came without client_id; send both, or use the Authorization header")
 	errHalfAssertion = symbolon.NewError(symbolon.InvalidRequest,
 		"client_assertion and client_assertion_type belong together; send both")
+	errNoToken = symbolon.NewError(symbolon.InvalidRequest,
+		"token is missing; send the token that the request is about")
 	errScopeForm = symbolon.NewError(symbolon.InvalidScope,
 		"scope holds a character that no scope may have; send scope values separated by spaces")
 )
 
-// readRequest reads the parameters and the credentials of a token request. It
+// readRequest reads the parameters and the credentials of a client's request. It
 // is the last to see the *http.Request. It gives what it has read also with an
 // error, for the record. The body is read into the space of buf, which grows.
-func readRequest(x *web.Exchange, r *http.Request, buf *[]byte) (*tokenRequest, error) {
-	q := &tokenRequest{Proofs: r.Header[symbolon.HeaderDPoP], Certificate: x.Certificate, Chain: x.Chain}
+func readRequest(x *web.Exchange, r *http.Request, buf *[]byte) (*request, error) {
+	q := &request{Proofs: r.Header[symbolon.HeaderDPoP], Certificate: x.Certificate, Chain: x.Chain}
 	// RFC 6749 §3.2: the client MUST use POST.
 	if err := web.CheckMethod(x, r, http.MethodPost); err != nil {
 		return q, err
@@ -82,14 +89,12 @@ func readRequest(x *web.Exchange, r *http.Request, buf *[]byte) (*tokenRequest, 
 	if err := f.parse(string(body)); err != nil {
 		return q, err
 	}
-	q.GrantType, q.Audience, q.Resources = f.grantType, f.audience, f.resources
-	if err := q.credentials(&f, r.Header["Authorization"]); err != nil {
-		if x.Claimed && errors.Is(err, errNoAuthentication) {
-			err = registry.ErrClient.WithCause(errClaimed)
-		}
-		return q, err
+	q.GrantType, q.Scope, q.Audience, q.Resources = f.grantType, f.scope, f.audience, f.resources
+	q.Token = f.token
+	err = q.credentials(&f, r.Header["Authorization"])
+	if x.Claimed && errors.Is(err, errNoAuthentication) {
+		err = registry.ErrClient.WithCause(errClaimed)
 	}
-	q.Scopes, err = splitScope(f.scope)
 	return q, err
 }
 
@@ -126,7 +131,7 @@ func isForm(h http.Header) bool {
 
 // credentials takes the client's identity from the Authorization header or from
 // the body. RFC 6749 §2.3: the client MUST NOT use more than one method.
-func (q *tokenRequest) credentials(f *form, headers []string) error {
+func (q *request) credentials(f *form, headers []string) error {
 	q.ClientID = f.clientID
 	asserts := f.assertion != "" || f.assertionType != ""
 	if len(headers) > 0 {
@@ -164,7 +169,7 @@ func (q *tokenRequest) credentials(f *form, headers []string) error {
 
 // assert takes the client's identity from an assertion (RFC 7523 §2.2). RFC 7521
 // §4.2: client_id may be left out, then the assertion's subject is the client.
-func (q *tokenRequest) assert(f *form) (err error) {
+func (q *request) assert(f *form) (err error) {
 	if f.assertion == "" || f.assertionType == "" {
 		return errHalfAssertion
 	}
@@ -186,9 +191,14 @@ func (q *tokenRequest) assert(f *form) (err error) {
 	return nil
 }
 
-// splitScope takes the value of scope apart. Other characters than those of
-// RFC 6749 §3.3 are refused; more spaces than needed are not, since programs
-// that join lists send them.
+// readScope takes the value of scope apart.
+func (q *request) readScope() (err error) {
+	q.Scopes, err = splitScope(q.Scope)
+	return err
+}
+
+// splitScope refuses other characters than those of RFC 6749 §3.3, but not more
+// spaces than needed, since programs that join lists send them.
 func splitScope(scope string) ([]string, error) {
 	if scope == "" {
 		return nil, nil
@@ -205,4 +215,12 @@ func splitScope(scope string) ([]string, error) {
 		scopes = append(scopes, one)
 	}
 	return scopes, nil
+}
+
+// wantToken demands the token that the request is about.
+func (q *request) wantToken() error {
+	if q.Token == "" {
+		return errNoToken
+	}
+	return nil
 }

@@ -26,11 +26,13 @@ func FuzzReadRequest(f *testing.F) {
 		if authorization != "" {
 			r.Header["Authorization"] = []string{authorization}
 		}
-		var q *tokenRequest
+		var q *request
 		var err error
 		w := httptest.NewRecorder()
 		web.Wrap(web.Config{}, func(w http.ResponseWriter, r *http.Request) error {
-			q, err = readRequest(web.ExchangeOf(w), r, new([]byte))
+			if q, err = readRequest(web.ExchangeOf(w), r, new([]byte)); err == nil {
+				err = q.readScope()
+			}
 			return err
 		}).ServeHTTP(w, r)
 		if err != nil {

@@ -6,26 +6,13 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/audit"
 	"github.com/symbolon/symbolon/internal/replica"
-	"github.com/symbolon/symbolon/internal/web"
 )
 
 // serveToken is the token endpoint (RFC 6749 §3.2).
 func (s *Server) serveToken(at Place, w http.ResponseWriter, r *http.Request) error {
-	x := web.ExchangeOf(w)
-	c := s.begin(at, x)
-	defer s.end(c)
-	var err error
-	c.request, err = readRequest(x, r, &c.body)
-	s.offerNonce(c, x)
-	if err = c.checkRead(err); err == nil {
-		err = s.token(r.Context(), c)
-	}
-	if err != nil {
-		return s.refused(c, err)
-	}
-	return c.answer(w)
+	return s.serve(at, w, r, endpoint{clause: "RFC 6749 §3.2", parse: (*request).readScope, proofs: true, walk: (*Server).token})
 }
 
 // token is the walk of a request that was read: each step is one demand of the
@@ -41,7 +28,7 @@ func (s *Server) token(ctx context.Context, c *call) error {
 	}
 	// RFC 6749 §2.3, §3.2.1: the client authenticates. RFC 6749 §3.3, RFC 8707
 	// §2: it gets a token for one API, with scopes that were granted to it.
-	if err := s.judge(ctx, c); err != nil {
+	if err := s.judge(ctx, c, (*Server).attempt); err != nil {
 		return err
 	}
 	// RFC 7523 §3, RFC 9449 §11.1: what was presented is good for one token. Last
@@ -54,12 +41,12 @@ func (s *Server) token(ctx context.Context, c *call) error {
 		return err
 	}
 	// No token without its record.
-	return s.issued(c)
+	return s.keep(c, audit.Issued)
 }
 
 // checkRead notes what came of reading the request.
-func (c *call) checkRead(err error) error {
-	const name, clause, form = "request", "RFC 6749 §3.2", "a form with each parameter once"
+func (c *call) checkRead(err error, clause string) error {
+	const name, form = "request", "a form with each parameter once"
 	if err == nil {
 		c.trace.OK(name, clause, form, form)
 		return nil
@@ -93,41 +80,8 @@ func (c *call) checkGrant() error {
 	return errGrant
 }
 
-// judge decides whether the client gets what it asks for. A refusal is never
-// answered from the cache alone: the client may have been made, or changed, on
-// another node a moment ago. So what would be refused is looked at once more
-// after the replica has caught up with the store, and every refused request,
-// whatever its cause, takes the same steps.
-func (s *Server) judge(ctx context.Context, c *call) error {
-	s.counted("look up")
-	id := c.request.ClientID
-	entry, err := s.cfg.Replica.Client(ctx, id)
-	if err != nil {
-		return noLookUp(ctx, err)
-	}
-	checks := len(c.trace.Checks)
-	if err = s.attempt(ctx, c, entry); err == nil || !confirmable(err) {
-		return err
-	}
-	s.counted("confirm")
-	confirmed, snapshot, lookUp := s.cfg.Replica.Confirm(ctx, id, entry)
-	if lookUp != nil {
-		return noLookUp(ctx, lookUp)
-	}
-	if confirmed == entry && snapshot == c.Snapshot {
-		return err // there is no news: the second look would see what the first saw
-	}
-	c.trace.Checks = c.trace.Checks[:checks]
-	c.Snapshot, c.Issuer = snapshot, snapshot.Issuers[c.Issuer.ID]
-	if c.Issuer == nil {
-		return registry.ErrClient.WithCause(errNoIssuer)
-	}
-	return s.attempt(ctx, c, confirmed)
-}
-
-// attempt is one look at the client and what it may have.
+// attempt is the look of a token request.
 func (s *Server) attempt(ctx context.Context, c *call, entry *replica.Entry) error {
-	c.marks = c.marks[:0]
 	if err := s.authenticate(ctx, c, entry); err != nil {
 		return err
 	}
