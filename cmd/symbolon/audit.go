@@ -111,7 +111,7 @@ func recordCells(r *audit.Record) []string {
 // searchFlags are filters whose name is that of the admin API's parameter.
 var searchFlags = []struct{ name, usage string }{
 	{"issuer", "id of the issuer"}, {"client", "id of the client"}, {"cred", "id of the credential"},
-	{"outcome", "issued, refused or error"}, {"code", "error code of the answer, as invalid_scope"},
+	{"outcome", "issued, answered, refused or error"}, {"code", "error code of the answer, as invalid_scope"},
 	{"endpoint", "token, …"}, {"text", "part of any value"},
 }
 

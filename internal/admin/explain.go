@@ -165,6 +165,14 @@ func recordWords(r *audit.Record) []string {
 	case audit.Issued:
 		out = append(out, fmt.Sprintf("%s: issued to %s at issuer %s", when, who, r.Issuer))
 		out = append(out, fmt.Sprintf("  token %s, scope %q, for %s", r.JTI, r.Scope, cmp.Or(strings.Join(r.APIs, ", "), "no API")))
+	case audit.Answered:
+		out = append(out, fmt.Sprintf("%s: %s of %s answered at issuer %s", when, cmp.Or(r.Endpoint, "a question"), who, r.Issuer))
+		if r.JTI != "" {
+			out = append(out, fmt.Sprintf("  about token %s, scope %q, for %s", r.JTI, r.Scope, cmp.Or(strings.Join(r.APIs, ", "), "no API of the client's")))
+		}
+		if r.Reason != "" {
+			out = append(out, "  because: "+r.Reason)
+		}
 	default:
 		out = append(out, fmt.Sprintf("%s: %s %s to %s at issuer %s", when, r.Outcome, r.Code, who, cmp.Or(r.Issuer, "(none)")))
 		if r.Reason != "" {

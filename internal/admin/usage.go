@@ -47,7 +47,7 @@ type UsageRow struct {
 	Issuer     string    `json:"issuer"`
 	Credential string    `json:"credential"`
 	API        string    `json:"api" doc:"Empty when the request was refused before its API was known"`
-	Outcome    string    `json:"outcome" doc:"issued, refused or error"`
+	Outcome    string    `json:"outcome" doc:"issued, answered (a question about a token, or a revocation), refused or error"`
 	Count      int64     `json:"count"`
 }
 

@@ -64,7 +64,7 @@ func (f *fold) add(line []byte) bool {
 	if m.verified && len(m.cred) > 0 {
 		f.use(m)
 	}
-	if string(m.outcome) != Issued {
+	if string(m.outcome) != Issued && string(m.outcome) != Answered {
 		f.offer(line)
 	}
 	return true

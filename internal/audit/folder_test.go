@@ -669,3 +669,23 @@ func TestAwaitHasItCounted(t *testing.T) {
 		t.Errorf("waited for who does not answer: %v", err)
 	}
 }
+
+// TestAnswersFillNoStore: what was answered about tokens, and what was revoked, is
+// counted for who asked, and uses its credential; no record of it is copied.
+func TestAnswersFillNoStore(t *testing.T) {
+	f := newFold("n1")
+	for range 100 {
+		r := typical()
+		r.Outcome, r.Endpoint, r.Hash = Answered, "introspection", "0123456789abcdef"
+		if !f.add(r.AppendJSON(nil)) {
+			t.Fatal("not a record")
+		}
+	}
+	usage, used := f.rows()
+	if len(usage) != 1 || usage[0].Outcome != Answered || usage[0].Count != 100 || len(used) != 1 {
+		t.Errorf("%+v, %+v", usage, used)
+	}
+	if len(f.records) != 0 {
+		t.Errorf("%d records are copied to the store", len(f.records))
+	}
+}

@@ -9,10 +9,11 @@ import (
 
 // Outcomes of a request.
 const (
-	Issued  = "issued"  // a token left
-	Refused = "refused" // the request was at fault: Code is what the answer said
-	Failed  = "error"   // the server was at fault
-	Notice  = "notice"  // not a request: the spool says something about itself
+	Issued   = "issued"   // a token left
+	Answered = "answered" // a question about a token was answered, or a token revoked
+	Refused  = "refused"  // the request was at fault: Code is what the answer said
+	Failed   = "error"    // the server was at fault
+	Notice   = "notice"   // not a request: the spool says something about itself
 )
 
 // Bounds of a record. A value that is longer is cut, and ends in "…" and the
