@@ -43,7 +43,7 @@ aud of its tokens, an absolute URI.`,
 		"An API is a protected resource of one issuer: the audience of its tokens, with its\nscopes and what its tokens look like.",
 		"  symbolon api list\n  symbolon api show orders",
 		create, k.list(map[string]string{"issuer": "id of the issuer", "managed-by": "set of the declarative file that owns it"}), k.show(), updateAPICmd(k),
-		k.delete("All clients lose their access to it; tokens for it are taken until they expire."))
+		k.delete("All clients lose their access to it, and their tokens for it are denied."))
 }
 
 func apiFlags(cmd *cobra.Command, m *members) {
@@ -64,7 +64,7 @@ func updateAPICmd(k kind[admin.API]) *cobra.Command {
 		Use:   "update API-ID",
 		Short: "Change an API and its scopes",
 		Long: `update changes what its options name, and leaves the rest alone. A scope that is
-removed is taken from all clients; the API takes tokens with it until they expire.`,
+removed is taken from all clients, and their tokens for the API are denied.`,
 		Example: "  symbolon api update orders --lifetime 10m --bound dpop\n  symbolon api update orders --format opaque --resource-server orders-api\n  symbolon api update orders --add-scope \"orders:export=Export orders\" --default-scope orders:read\n  symbolon api update orders --remove-scope orders:write",
 		Args:    exactArgs("API-ID"),
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,22 +15,28 @@ import (
 func newDenyCmd(a *app) *cobra.Command {
 	return group("deny", "Stop new tokens, and deny those that are out",
 		`deny stops new tokens at once: a client is disabled, a secret or a key is revoked.
-It also keeps in the store which tokens that are out are denied. This version does
-not tell APIs so: they take such a token until it expires, or until they have
-fetched the key set without its key.`,
-		"  symbolon deny client billing --yes\n  symbolon deny jti 5Yq3 --yes",
+It also denies the tokens that are out: APIs that follow the revocation set of the
+issuer, or ask it, refuse them within a second; others when they expire.
+
+It is the one change that works while the store is away. Then this server keeps the
+denial in its journal and goes by it at once; run the same command on every other
+server. It comes into the store when that is back.`,
+		"  symbolon deny client billing --yes\n  symbolon deny token --file leaked.txt --yes\n  symbolon deny list",
 		denyCmd(a, "client", "CLIENT-ID", "Disable a client and deny its tokens",
 			"deny client disables a client and denies all its tokens, also when it was\ndisabled before.", "billing",
 			func(args []string) map[string]string { return map[string]string{"client": args[0]} }),
-		denyCmd(a, "credential", "CLIENT-ID SECRET-ID", "Revoke a client's secret and deny its tokens",
-			"deny credential revokes one secret of a client and denies the tokens that were\nobtained with it.", "billing s1",
+		denyCmd(a, "tokens", "CLIENT-ID", "Deny what a client has got so far, and leave the client as it is",
+			"deny tokens denies all tokens that a client has got so far. The client itself goes\non: it can get new ones at once.", "billing",
+			func(args []string) map[string]string { return map[string]string{"client": args[0]} }),
+		denyCmd(a, "credential", "CLIENT-ID CREDENTIAL-ID", "Revoke a client's credential and deny its tokens",
+			"deny credential revokes one secret, key, jwks_uri or certificate of a client and\ndenies the tokens that were obtained with it.", "billing s1",
 			func(args []string) map[string]string {
 				return map[string]string{"client": args[0], "credential": args[1]}
 			}),
 		denyCmd(a, "kid", "KEY-ID", "Revoke a signing key and deny the tokens that it signed",
 			"deny kid revokes a signing key: see key revoke.", "hq2u3eyi5yuzqc5zrrhbwtyx",
 			func(args []string) map[string]string { return map[string]string{"kid": args[0]} }),
-		denyJTICmd(a))
+		denyJTICmd(a), denyTokenCmd(a), denyListCmd(a))
 }
 
 // denyCmd is one sort of denial; names are its arguments.
@@ -47,13 +54,18 @@ func denyCmd(a *app, what, names, short, long, example string, body func([]strin
 		}
 		send := body(args)
 		send["what"] = what
-		var d admin.Denied
-		if err := p.call(cmd.Context(), http.MethodPost, "/denials", send, &d); err != nil {
-			return err
-		}
-		return p.show(d, func(w io.Writer) { printDenied(w, d) })
+		return p.deny(cmd, send)
 	}
 	return cmd
+}
+
+// deny sends a denial and shows what came of it.
+func (p *place) deny(cmd *cobra.Command, send map[string]string) error {
+	var d admin.Denied
+	if err := p.call(cmd.Context(), http.MethodPost, "/denials", send, &d); err != nil {
+		return err
+	}
+	return p.show(d, func(w io.Writer) { printDenied(w, d) })
 }
 
 func denyJTICmd(a *app) *cobra.Command {
@@ -65,12 +77,89 @@ func denyJTICmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// denyTokenCmd takes the token from anywhere but the command line, which other
+// users of the machine can read.
+func denyTokenCmd(a *app) *cobra.Command {
+	var file string
+	i := &inspector{}
+	cmd := &cobra.Command{
+		Use: "token --file FILE", Short: "Deny one token that you have",
+		Long: `deny token denies the token in a file, on standard input ("-") or in the environment:
+by its jti, so however it is spelt. It may stand in a token endpoint's answer or an
+Authorization header. Its signature is not checked: the key may be why it has to go.`,
+		Example: "  symbolon deny token --file leaked.txt --yes\n  symbolon deny token --file - --yes < leaked.txt",
+		Args:    exactArgs(),
+	}
+	p, sure := a.objects(cmd), a.confirms(cmd)
+	i.place = p
+	cmd.Flags().StringVar(&file, "file", "", `file with the token; "-" is standard input`)
+	cmd.Flags().StringVar(&i.tokenEnv, "token-env", "", "take the token from this environment variable")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case (file == "") == (i.tokenEnv == ""):
+			return usagef("name the file with --file (\"-\" is standard input), or a variable with --token-env")
+		case file == "-" && !sure.yes:
+			return usagef("standard input has the token, so nobody can be asked; repeat it with --yes")
+		}
+		token, err := i.read([]string{file})
+		if err != nil {
+			return err
+		}
+		from := file + i.tokenEnv
+		if err := sure.ask("denies the token in "+printable(from), from); err != nil {
+			return err
+		}
+		return p.deny(cmd, map[string]string{"what": "token", "token": token})
+	}
+	return cmd
+}
+
+func denyListCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List what is denied",
+		Long: `list prints what is denied, until the last token that it concerns has expired.
+What waits for the store is pending; other servers do not know of it.`,
+		Example: "  symbolon deny list\n  symbolon deny list --json",
+		Args:    exactArgs(),
+	}
+	p := a.objects(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		all, err := every[admin.Denied](cmd.Context(), p, "/denials", url.Values{})
+		if err != nil {
+			return err
+		}
+		return p.show(all, func(w io.Writer) {
+			row(w, "DENIED", "TOKENS", "UNTIL", "PENDING")
+			for _, d := range all {
+				row(w, d.ID, gensDenied(d), moment(d.Expires), d.Pending)
+			}
+		})
+	}
+	return cmd
+}
+
+// gensDenied says which of the tokens that a denial names are denied.
+func gensDenied(d admin.Denied) string {
+	if d.N > 0 {
+		return fmt.Sprintf("those with gen below %d", d.N)
+	}
+	return "all"
+}
+
 func printDenied(w io.Writer, d admin.Denied) {
 	field(w, "denied", d.ID)
-	if d.N > 0 {
-		field(w, "tokens denied", fmt.Sprintf("those with gen below %d", d.N))
+	field(w, "tokens denied", gensDenied(d))
+	out := "refused within a second by APIs that follow the revocation set or ask the issuer; by others when they expire"
+	if d.Pending == "" {
+		field(w, "in effect", fmt.Sprintf("on this server, and on every other that has applied commit %d", d.Commit))
+	} else {
+		field(w, "in effect", "on this server alone, because the store is away: run the same command on every other server")
+		field(w, "in the store", "when it is back; its id until then is "+d.Pending)
+		out = "refused within a second by APIs that follow this server's revocation set or ask it; by others when they expire"
 	}
-	field(w, "in effect", fmt.Sprintf("on this server, and on every other that has applied commit %d", d.Commit))
+	if d.Unknown != "" {
+		field(w, "unknown", "this server does not know the "+d.Unknown+": look whether it is spelt right")
+	}
 	field(w, "kept until", moment(d.Expires))
-	field(w, "tokens that are out", "APIs are not told by this version: they take them until they expire, or their key has left the key set")
+	field(w, "tokens that are out", out)
 }

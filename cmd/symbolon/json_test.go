@@ -38,7 +38,7 @@ var jsonCalls = []string{
 	"token --issuer $ISSUER --client billing --scope orders:read",
 	"inspect $TOKEN --issuer $ISSUER --audience https://orders.example.com",
 	"explain $REQUEST", "audit tail", "audit search", "audit search --changes", "audit verify",
-	"deny jti 5Yq3 --yes", "deny credential other s2 --yes", "deny client other --yes", "client delete other --yes", "api delete invoices --yes",
+	"deny jti 5Yq3 --yes", "deny token --file $TOKEN --yes", "deny tokens other --yes", "deny list", "deny credential other s2 --yes", "deny client other --yes", "client delete other --yes", "api delete invoices --yes",
 	"key list", "key rotate default", "key revoke $KEY --yes", "deny kid $NEXT --yes",
 }
 

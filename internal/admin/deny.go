@@ -146,12 +146,24 @@ func (a *Admin) denyOne(ctx context.Context, actor Actor, p *replica.Pending, f 
 	return out, seq, nil
 }
 
-// Denials lists what is denied.
+// Denials lists what is denied. Without a filter, what is pending on this node
+// comes first.
 func (a *Admin) Denials(ctx context.Context, actor Actor, q Query) (Page[Denied], error) {
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[Denied]{}, err
 	}
-	return list(ctx, a, registry.KindDenial, q, func(d *registry.Denial, _ int64) Denied { return showDenial(d) })
+	page, err := list(ctx, a, registry.KindDenial, q, func(d *registry.Denial, _ int64) Denied { return showDenial(d) })
+	if err != nil || a.Journal == nil || q != (Query{Limit: q.Limit}) {
+		return page, err
+	}
+	var pending []Denied
+	for _, p := range a.Journal.Journalled() {
+		out := showDenial(&p.Denial)
+		out.Pending, out.Unknown = p.ID, a.unknown(ctx, &p.Denial)
+		pending = append(pending, out)
+	}
+	page.Items = append(pending, page.Items...)
+	return page, nil
 }
 
 // sweepMost is how many denials one commit drops: other writers wait meanwhile.

@@ -17,6 +17,7 @@ const (
 	socketFile  = "admin.sock"
 	replicaFile = "replica.db"
 	contactFile = "contact"
+	journalFile = "deny.journal"
 	spoolDir    = "spool"
 	nodeIDFile  = "node.id"
 )

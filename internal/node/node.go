@@ -113,8 +113,8 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	}
 	n.replica, err = replica.Open(ctx, replica.Config{
 		Store: n.store, Local: n.local, BaseURL: n.cfg.base(), MaxStale: n.cfg.MaxStale.Std(),
-		ContactFile: n.dir.join(contactFile),
-		Now:         n.cfg.Now, Logger: n.cfg.Logger,
+		ContactFile: n.dir.join(contactFile), JournalFile: n.dir.join(journalFile),
+		Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return err
 }
@@ -133,7 +133,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	n.ring = keys.NewRing(master)
 	n.nonces = dpop.NewNonces(master.NonceKey())
 	n.admin = admin.New(admin.Config{
-		Store: n.store, Reader: n.reader(), Replica: n.replica, Master: master, BaseURL: n.cfg.base(),
+		Store: n.store, Reader: n.reader(), Replica: n.replica, Journal: n.replica, Master: master, BaseURL: n.cfg.base(),
 		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Keep: n.cfg.Audit.Keep.Std(), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return nil

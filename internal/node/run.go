@@ -37,6 +37,7 @@ func (n *Node) Run(ctx context.Context) error {
 	work("schedule", n.runSchedule)
 	work("heartbeat", n.beat)
 	work("purge", n.runPurge)
+	work("deny journal", n.runJournal)
 	if n.local != nil {
 		work("replay memory", n.runForget)
 	}
@@ -115,6 +116,31 @@ func (n *Node) runSchedule(ctx context.Context) error {
 			return false
 		})
 		return nil
+	})
+}
+
+// mergeEvery is how often it is looked whether the store takes what the journal
+// of denials holds.
+const mergeEvery = time.Second
+
+// runJournal writes denials that were made while the store was away into it when
+// it is back.
+func (n *Node) runJournal(ctx context.Context) error {
+	var told bool
+	return n.every(ctx, mergeEvery, "merging denials", func(ctx context.Context) error {
+		if len(n.replica.Journalled()) == 0 || n.replica.Away() {
+			told = false
+			return nil
+		}
+		err := n.admin.MergeJournal(ctx)
+		switch {
+		case err == nil:
+			n.cfg.Logger.Info("the denials of this node's journal are in the store")
+		case told:
+			return nil // once is enough: it is tried every second
+		}
+		told = err != nil
+		return err
 	})
 }
 
