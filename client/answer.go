@@ -97,17 +97,17 @@ func bearerSyntax(s string) bool {
 	return body != "" && len(s) <= symbolon.MaxToken
 }
 
-// refusal reads an answer that gives no token (RFC 6749 §5.2).
-func (c *Client) refusal(resp *http.Response, body []byte) *symbolon.Error {
+// refusal reads an answer that gives nothing (RFC 6749 §5.2, RFC 7662 §2.3).
+func (c *Client) refusal(x *exchange, resp *http.Response, body []byte) *symbolon.Error {
 	var answer struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	e := fault(resp.StatusCode, fmt.Sprintf("the token endpoint answered %d without an OAuth error; check its URL and what stands before it", resp.StatusCode))
+	e := fault(resp.StatusCode, fmt.Sprintf("the %s answered %d without an OAuth error; check its URL and what stands before it", x.to.name, resp.StatusCode))
 	if kind == "application/json" && json.Unmarshal(body, &answer) == nil && answer.Error != "" {
-		e.Code = symbolon.Code(printable(answer.Error, 64))
-		e.Description = printable(answer.Description, 300)
+		e.Code = symbolon.Code(printable(x.hide(answer.Error), 64))
+		e.Description = printable(x.hide(answer.Description), 300)
 	}
 	e.RequestID = requestID(resp.Header)
 	e.RetryAfter = retryAfter(resp.Header, c.cfg.Now)

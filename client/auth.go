@@ -16,7 +16,7 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// Auth is how a client proves to the token endpoint that it is itself. The
+// Auth is how a client proves to a server's endpoints that it is itself. The
 // ways are those of this package: PrivateKeyJWT and PrivateKeyFile, Certificate
 // and CertificateFiles, Secret and SecretFile. An Auth prints as its kind alone.
 type Auth interface {
@@ -31,13 +31,14 @@ type versioned interface {
 	version() string
 }
 
-// tokenRequest is a token request before it is sent.
+// tokenRequest is a request to the token endpoint, or to another one where clients
+// authenticate, before it is sent.
 type tokenRequest struct {
 	id, issuer string // as configured
 	form       url.Values
 	header     http.Header
-	methods    []string  // token_endpoint_auth_methods_supported, when known
-	algorithms []string  // token_endpoint_auth_signing_alg_values_supported, when known
+	methods    []string  // the endpoint's auth_methods_supported, when known
+	algorithms []string  // the endpoint's auth_signing_alg_values_supported, when known
 	now        time.Time // by the server's clock, as far as known
 	timed      bool      // what was added is good for a while only
 	trial      bool      // nothing is sent

@@ -99,7 +99,7 @@ type Client struct {
 	prover    *dpop.Prover // nil: bearer tokens
 	certified *certified   // nil: no certificate is presented
 	peers     peers
-	metadata  discovered
+	metadata  discovered // of the token endpoint; only one token is asked for at a time, so it needs no lock
 	cache     cache
 }
 

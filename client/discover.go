@@ -106,11 +106,7 @@ func readMetadata(body []byte, issuer, at string) (*symbolon.ServerMetadata, err
 	if doc.Issuer != issuer {
 		return nil, fault(http.StatusOK, fmt.Sprintf("the metadata at %s names the issuer %.200q, but %q was asked; write it exactly so, or correct the server's url", at, doc.Issuer, issuer))
 	}
-	endpoints := []struct{ member, url string }{{"token_endpoint", doc.TokenEndpoint}, {"jwks_uri", doc.JWKSURI}}
-	if doc.MTLSAliases != nil {
-		endpoints = append(endpoints, struct{ member, url string }{"token_endpoint in mtls_endpoint_aliases", doc.MTLSAliases.TokenEndpoint})
-	}
-	for _, e := range endpoints {
+	for _, e := range endpointsOf(&doc) {
 		if e.url == "" {
 			continue
 		}
@@ -123,6 +119,27 @@ func readMetadata(body []byte, issuer, at string) (*symbolon.ServerMetadata, err
 		}
 	}
 	return &doc, nil
+}
+
+// named is a URL of the metadata with the member that names it.
+type named struct{ member, url string }
+
+// endpointsOf are the URLs to which credentials or tokens go, or from which trust
+// comes.
+func endpointsOf(doc *symbolon.ServerMetadata) []named {
+	endpoints := []named{
+		{"token_endpoint", doc.TokenEndpoint}, {"jwks_uri", doc.JWKSURI},
+		{"introspection_endpoint", doc.IntrospectionEndpoint}, {"revocation_endpoint", doc.RevocationEndpoint},
+		{"symbolon_revocations_uri", doc.RevocationsURI}, {"symbolon_revocations_jwks_uri", doc.RevocationsJWKSURI},
+	}
+	if a := doc.MTLSAliases; a != nil {
+		for _, e := range []named{
+			{"token_endpoint", a.TokenEndpoint}, {"introspection_endpoint", a.IntrospectionEndpoint}, {"revocation_endpoint", a.RevocationEndpoint},
+		} {
+			endpoints = append(endpoints, named{e.member + " in mtls_endpoint_aliases", e.url})
+		}
+	}
+	return endpoints
 }
 
 // membersOf are the names of the members that are read of a document.

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -10,59 +12,118 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/fetch"
 )
 
-// discovered is what is known of the server. Only one request for a token is
-// made at a time, so it needs no lock.
+// discovered is what is known of an endpoint of the server, and of how clients
+// authenticate there.
 type discovered struct {
+	name       string // what errors call it
 	endpoint   string
 	methods    []string
 	algorithms []string
 	fetched    time.Time
 }
 
+// tokenEndpoint is a discovered.name.
+const tokenEndpoint = "token endpoint"
+
 // metadataLife is how long the metadata is used without looking again.
 const metadataLife = time.Hour
 
-// ask asks for a token (RFC 6749 §4.4.2), and again where the refusal told
-// something that was not known.
+// ask asks for a token (RFC 6749 §4.4.2).
 func (c *Client) ask(ctx context.Context) (*Token, *symbolon.Error) {
 	m, err := c.locate(ctx)
 	if err != nil {
 		return nil, err
 	}
-	u, cause := url.Parse(m.endpoint)
-	if cause != nil {
-		return nil, fault(0, "the token endpoint's URL cannot be asked").WithCause(cause)
-	}
-	with, err := c.certificate(u)
+	x := &exchange{to: m, form: c.form, prover: c.prover}
+	body, err := c.post(ctx, x)
 	if err != nil {
 		return nil, err
 	}
+	token, err := readToken(body, c.tokenType())
+	if err != nil {
+		err.RequestID = requestID(x.header)
+		return nil, err
+	}
+	token.Expiry, token.shown = x.asked.Add(token.life), x.shown
+	if token.Scopes == nil {
+		token.Scopes = c.cfg.Scopes // RFC 6749 §5.1: absent means as asked
+	}
+	return token, nil
+}
+
+// exchange is one request that the client makes as itself, and what is known of
+// its answer.
+type exchange struct {
+	to     *discovered
+	form   url.Values   // without the authentication
+	prover *dpop.Prover // nil: no proof goes along
+
+	shown  *shown
+	sent   peer        // what was known of the server
+	timed  bool        // the authentication holds the time
+	asked  time.Time   // before the request: what is counted from it is never too long
+	header http.Header // of the answer; nil: there was none
+}
+
+// String tells where it goes: the form may hold a token.
+func (x *exchange) String() string {
+	if x.to == nil {
+		return "client.exchange"
+	}
+	return "client.exchange(" + x.to.name + ")"
+}
+
+// Format is String under every verb.
+func (x *exchange) Format(f fmt.State, _ rune) { io.WriteString(f, x.String()) }
+
+// hide takes the token that was asked about out of a server's words, which go
+// into logs.
+func (x *exchange) hide(words string) string {
+	if token := x.form.Get("token"); token != "" {
+		return strings.ReplaceAll(words, token, "[redacted]")
+	}
+	return words
+}
+
+// post makes the request, and again where the refusal told something that was
+// not known. It gives the body of a 200.
+func (c *Client) post(ctx context.Context, x *exchange) ([]byte, *symbolon.Error) {
+	u, cause := url.Parse(x.to.endpoint)
+	if cause != nil {
+		return nil, fault(0, "the "+x.to.name+"'s URL cannot be asked").WithCause(cause)
+	}
+	with, err := c.certificate(x.to.name, u)
+	if err != nil {
+		return nil, err
+	}
+	x.shown = with
 	at := place{origin: originOf(u)}
 	var done corrections
 	for {
-		x := &tokenExchange{metadata: m, shown: with, sent: c.peers.at(at)}
-		token, err := c.exchange(ctx, x)
+		x.sent, x.header = c.peers.at(at), nil
+		body, err := c.send(ctx, x)
 		if x.header != nil {
 			c.peers.hear(at, x.header)
 		}
 		if err == nil || x.header == nil || err.Code == symbolon.InvalidClient && !x.timed || !c.correct(&done, at, x.sent, err.Code, x.header) {
-			return token, err
+			return body, err
 		}
 	}
 }
 
-// certificate gives what is presented to the token endpoint, nil when there is
-// none.
-func (c *Client) certificate(endpoint *url.URL) (*shown, *symbolon.Error) {
+// certificate gives what is presented to the endpoint of this name, nil when
+// there is none.
+func (c *Client) certificate(name string, endpoint *url.URL) (*shown, *symbolon.Error) {
 	bound := c.cfg.bound()
 	if bound == nil {
 		return nil, nil
 	}
 	if endpoint.Scheme != "https" {
-		return nil, symbolon.NewError(symbolon.InvalidClient, "the token endpoint is plain http, over which no certificate can be presented; give the server TLS")
+		return nil, symbolon.NewError(symbolon.InvalidClient, "the "+name+" is plain http, over which no certificate can be presented; give the server TLS")
 	}
 	with, err := bound.fresh()
 	if err != nil {
@@ -74,23 +135,15 @@ func (c *Client) certificate(endpoint *url.URL) (*shown, *symbolon.Error) {
 	return with, nil
 }
 
-// tokenExchange is one token request, and what is known of its answer.
-type tokenExchange struct {
-	metadata *discovered
-	shown    *shown
-	sent     peer        // what was known of the server
-	timed    bool        // the authentication holds the time
-	header   http.Header // of the answer; nil: there was none
-}
-
-func (c *Client) exchange(ctx context.Context, x *tokenExchange) (*Token, *symbolon.Error) {
+// send makes one request.
+func (c *Client) send(ctx context.Context, x *exchange) ([]byte, *symbolon.Error) {
 	ctx, cancel := context.WithTimeout(ctx, fetch.Timeout)
 	defer cancel()
-	req, err := c.tokenRequest(ctx, x)
+	req, err := c.requestOf(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	asked := c.cfg.Now() // the token's life is counted from before the request: never too long
+	x.asked = c.cfg.Now()
 	resp, cause := c.sender(x.shown).Do(req)
 	if cause != nil {
 		return nil, unreachable(cause)
@@ -103,39 +156,29 @@ func (c *Client) exchange(ctx context.Context, x *tokenExchange) (*Token, *symbo
 		return nil, tooLong(resp.StatusCode)
 	case cause != nil:
 		return nil, unreachable(cause)
+	case resp.StatusCode != http.StatusOK:
+		return nil, c.refusal(x, resp, body)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, c.refusal(resp, body)
-	}
-	token, err := readToken(body, c.tokenType())
-	if err != nil {
-		err.RequestID = requestID(resp.Header)
-		return nil, err
-	}
-	token.Expiry, token.shown = asked.Add(token.life), x.shown
-	if token.Scopes == nil {
-		token.Scopes = c.cfg.Scopes // RFC 6749 §5.1: absent means as asked
-	}
-	return token, nil
+	return body, nil
 }
 
-// tokenRequest makes the request: what it proves is made anew for each.
-func (c *Client) tokenRequest(ctx context.Context, x *tokenExchange) (*http.Request, *symbolon.Error) {
+// requestOf makes the request: what it proves is made anew for each.
+func (c *Client) requestOf(ctx context.Context, x *exchange) (*http.Request, *symbolon.Error) {
 	r := c.cfg.request()
-	r.form, r.methods, r.algorithms = maps.Clone(c.form), x.metadata.methods, x.metadata.algorithms
+	r.form, r.methods, r.algorithms = maps.Clone(x.form), x.to.methods, x.to.algorithms
 	r.now = c.cfg.Now().Add(x.sent.ahead)
 	if err := c.cfg.Auth.authenticate(r); err != nil {
 		return nil, symbolon.NewError(symbolon.InvalidClient, "the client cannot authenticate: "+err.Error()).WithCause(err)
 	}
 	x.timed = r.timed
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.metadata.endpoint, strings.NewReader(r.form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, x.to.endpoint, strings.NewReader(r.form.Encode()))
 	if err != nil {
-		return nil, fault(0, "the token endpoint's URL cannot be asked").WithCause(err)
+		return nil, fault(0, "the "+x.to.name+"'s URL cannot be asked").WithCause(err)
 	}
 	req.Header = r.header
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	if c.prover != nil {
+	if x.prover != nil {
 		if err := c.prove(req, x.sent, ""); err != nil {
 			return nil, symbolon.NewError(symbolon.InvalidClient, "no DPoP proof can be made: "+err.Error()).WithCause(err)
 		}
@@ -143,7 +186,7 @@ func (c *Client) tokenRequest(ctx context.Context, x *tokenExchange) (*http.Requ
 	return req, nil
 }
 
-// sender is what sends a token request.
+// sender is what sends such a request.
 func (c *Client) sender(s *shown) *http.Client {
 	if s == nil {
 		return c.endpoint
@@ -157,7 +200,7 @@ func (c *Client) sender(s *shown) *http.Client {
 // metadata cannot be read again.
 func (c *Client) locate(ctx context.Context) (*discovered, *symbolon.Error) {
 	if c.cfg.TokenURL != "" {
-		return &discovered{endpoint: c.cfg.TokenURL}, nil
+		return &discovered{name: tokenEndpoint, endpoint: c.cfg.TokenURL}, nil
 	}
 	m, now := &c.metadata, c.cfg.Now()
 	if m.endpoint != "" && now.Sub(m.fetched).Abs() < metadataLife {
@@ -173,7 +216,7 @@ func (c *Client) locate(ctx context.Context) (*discovered, *symbolon.Error) {
 		}
 		return nil, symbolon.AsError(err)
 	}
-	*m = discovered{endpoint: doc.TokenEndpoint, methods: doc.TokenAuthMethods, algorithms: doc.TokenAuthSigningAlgs, fetched: now}
+	*m = discovered{name: tokenEndpoint, endpoint: doc.TokenEndpoint, methods: doc.TokenAuthMethods, algorithms: doc.TokenAuthSigningAlgs, fetched: now}
 	// RFC 8705 §5: who presents a certificate uses the alias.
 	if a := doc.MTLSAliases; a != nil && a.TokenEndpoint != "" && c.cfg.bound() != nil {
 		m.endpoint = a.TokenEndpoint

@@ -45,7 +45,7 @@ func TestNothingPrintsAKey(t *testing.T) {
 		Public  any
 		private any
 	}
-	for _, v := range []any{cfg.Auth, file, certificate, c, c.prover, err, &tokenExchange{}} {
+	for _, v := range []any{cfg.Auth, file, certificate, c, c.prover, err, &exchange{}} {
 		for _, w := range []any{v, wrapping{v, v}, &wrapping{v, v}, []any{v}, struct{ c Config }{Config{Auth: cfg.Auth, TLS: certificate}}} {
 			printAll(&out, w, logger, plain)
 		}
