@@ -19,9 +19,15 @@ func Build(base string, pos Position, objects []Doc) (*Snapshot, []Warning) {
 		Issuers:   make(map[string]*IssuerView),
 		APIs:      make(map[string]*API),
 		Operators: make(map[string]*Operator),
-		Denials:   make(map[string]*Denial),
 		byHost:    make(map[string][]*IssuerView),
 	}}
+	denials := 0
+	for i := range objects {
+		if objects[i].Kind == KindDenial {
+			denials++
+		}
+	}
+	b.s.Denials = make(map[string]*Denial, denials)
 	for _, doc := range objects {
 		b.decode(doc)
 	}
@@ -135,7 +141,11 @@ func (b *builder) apis() {
 
 // denials makes the index of what is denied.
 func (b *builder) denials() {
-	b.s.denied = newDenied()
+	sorts := make(map[string]int)
+	for _, d := range b.s.Denials {
+		sorts[d.What]++
+	}
+	b.s.denied = newDenied(sorts)
 	for _, d := range b.s.Denials {
 		n := d.N
 		if n == 0 {

@@ -48,11 +48,13 @@ type (
 	ofIssuer         struct{ issuer, id string }
 )
 
-func newDenied() *denied {
+// newDenied makes room for so many denials of each sort: of a hundred thousand,
+// growing would cost as much as all the rest.
+func newDenied(n map[string]int) *denied {
 	return &denied{
-		clients: make(map[string]int64), apis: make(map[deniedAPI]int64), issuers: make(map[string]int64),
-		credentials: make(map[deniedCredential]struct{}),
-		jtis:        make(map[ofIssuer]struct{}), kids: make(map[ofIssuer]struct{}),
+		clients: make(map[string]int64, n[DenyClient]), apis: make(map[deniedAPI]int64, n[DenyClientAPI]), issuers: make(map[string]int64, n[DenyIssuer]),
+		credentials: make(map[deniedCredential]struct{}, n[DenyCredential]),
+		jtis:        make(map[ofIssuer]struct{}, n[DenyJTI]), kids: make(map[ofIssuer]struct{}, n[DenyKID]),
 	}
 }
 

@@ -203,7 +203,8 @@ func BenchmarkBuild(b *testing.B) {
 		var docs []Doc
 		for _, d := range manyDenials(n) {
 			d.ID = DenialID(&d)
-			docs = append(docs, doc(b, KindDenial, d.ID, &d))
+			text := doc(b, KindDenial, d.ID, &d)
+			docs = append(docs, NewDoc(KindDenial, d.ID, 1, text.Doc))
 		}
 		docs = append(docs, doc(b, KindIssuer, "default", &Issuer{ID: "default"}))
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -16,7 +16,7 @@ func (s *Snapshot) WithPending(denials []*Denial, now time.Time) *Snapshot {
 	if len(denials) == 0 {
 		return s
 	}
-	p := newDenied()
+	p := newDenied(nil)
 	for _, d := range denials {
 		p.add(d, always)
 	}
