@@ -8,10 +8,10 @@ STATICCHECK_VERSION := v0.8.2
 GOBIN := $(shell go env GOPATH)/bin
 NESTED := tests/interop
 
-.PHONY: help build test lint unit interop checks fuzz soak bench deps tools fmt
+.PHONY: help build test lint unit interop checks fuzz soak bench bench-revocation deps tools fmt
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 build: ## the binary, ./symbolon
 	CGO_ENABLED=0 go build -trimpath -o symbolon ./cmd/symbolon
@@ -52,3 +52,6 @@ soak: ## the fault stories with their full numbers; minutes to hours
 
 bench: ## the figures of docs/performance.md
 	go run ./bench
+
+bench-revocation: ## how long a denied client is let in, at 50 validators
+	go run ./bench -only revocation

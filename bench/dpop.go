@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"path/filepath"
 
 	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/jose"
@@ -69,8 +68,7 @@ func (b *bench) proofsAtAPI(report *report, issuer *process, hs holders) error {
 	if err := hs.bind(issuer); err != nil {
 		return err
 	}
-	api, err := start(listening, nil, filepath.Join(b.dir, "api"),
-		"-issuer", "http://"+issuer.addr, "-audience", benchAudience, "-scope", benchScope)
+	api, err := b.api(issuer)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ func (j job) request(a ask) []byte {
 	if a.DPoP != "" {
 		b.WriteString("DPoP: " + a.DPoP + "\r\n")
 	}
+	b.WriteString(a.More)
 	if a.Form != "" {
 		fmt.Fprintf(&b, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(a.Form))
 	}

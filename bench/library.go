@@ -9,13 +9,11 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -158,18 +156,7 @@ func (b *bench) verification(report *report, l libraryCase) error {
 
 // token gets one token.
 func (b *bench) token(p *process) (string, error) {
-	request, err := http.NewRequest(http.MethodPost, "http://"+p.addr+"/token", strings.NewReader(clientCredentials(benchScope)))
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.SetBasicAuth(url.QueryEscape(benchClient), url.QueryEscape(b.secret))
-	body, err := fetch(request)
-	if err != nil {
-		return "", err
-	}
-	var answer symbolon.TokenAnswer
-	return answer.AccessToken, errors.Join(json.Unmarshal(body, &answer), emptyToken(&answer))
+	return tokenOf(http.DefaultClient, p, b.tokenAsk())
 }
 
 func emptyToken(a *symbolon.TokenAnswer) error {
@@ -179,8 +166,10 @@ func emptyToken(a *symbolon.TokenAnswer) error {
 	return nil
 }
 
-func fetch(request *http.Request) ([]byte, error) {
-	answer, err := http.DefaultClient.Do(request)
+func fetch(request *http.Request) ([]byte, error) { return fetchBy(http.DefaultClient, request) }
+
+func fetchBy(client *http.Client, request *http.Request) ([]byte, error) {
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

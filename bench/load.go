@@ -52,6 +52,7 @@ func (j job) of(n int) (job, error) {
 type ask struct {
 	Auth string // Authorization header
 	DPoP string // DPoP header; empty: none
+	More string // further header lines, each with its CRLF
 	Form string // body; empty: none
 	Want int
 }

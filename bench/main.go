@@ -39,6 +39,10 @@ var parts = []part{
 	{"keys", (*bench).keys},
 	{"dpop", (*bench).dpop},
 	{"replay", (*bench).replay},
+	{"introspection", (*bench).introspection},
+	{"quiet", (*bench).quiet},
+	{"revocation", (*bench).revocation},
+	{"guard", (*bench).guarded},
 }
 
 func main() {

@@ -2,12 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 )
 
 // middleware measures what package resource adds to a handler, behind a real
@@ -23,8 +17,7 @@ func (b *bench) middleware(report *report) error {
 	if err != nil {
 		return err
 	}
-	api, err := start(listening, nil, filepath.Join(b.dir, "api"),
-		"-issuer", "http://"+issuer.addr, "-audience", benchAudience, "-scope", benchScope)
+	api, err := b.api(issuer)
 	if err != nil {
 		return err
 	}
@@ -45,36 +38,15 @@ func (b *bench) middleware(report *report) error {
 	report.beside("one raw verification in the middleware's place", ratio(raw, bare, cpuBeyond), "v")
 	report.note("the bare handler takes %.2f v of CPU per request, with one raw verification %.2f v, with the middleware %.2f v, with a cached token %.2f v",
 		median(bare, round.inV), median(raw, round.inV), median(checked, round.inV), median(cached, round.inV))
-	nanos, allocs, err := lookUp(b.short)
+	found, err := b.packageBenchmarks("./resource", "BenchmarkLookUp")
 	if err != nil {
 		return err
 	}
-	report.atMost("look-up of a verified token", nanos/1000, 0.6, "µs")
-	report.add("its allocations", fmt.Sprintf("%.0f", allocs), "0", allocs == 0)
-	return nil
-}
-
-var lookUpLine = regexp.MustCompile(`(?m)^BenchmarkLookUp\S*\s+\d+\s+([\d.]+) ns/op.*\s+(\d+) allocs/op`)
-
-// lookUp runs the package's own benchmark, since the cache is not exported.
-func lookUp(short bool) (nanos, allocs float64, err error) {
-	count := "9"
-	if short {
-		count = "3"
-	}
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", "^BenchmarkLookUp$", "-benchmem", "-count", count, "./resource")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	lookUp, err := found.of("BenchmarkLookUp")
 	if err != nil {
-		return 0, 0, fmt.Errorf("benchmark of the look-up: %w\n%s", err, out)
+		return err
 	}
-	var times, counts []float64
-	for _, m := range lookUpLine.FindAllSubmatch(out, -1) {
-		times = append(times, must(strconv.ParseFloat(string(m[1]), 64)))
-		counts = append(counts, must(strconv.ParseFloat(string(m[2]), 64)))
-	}
-	if len(times) == 0 {
-		return 0, 0, fmt.Errorf("the benchmark of the look-up says nothing:\n%s", out)
-	}
-	return middle(times), slices.Max(counts), nil
+	report.atMost("look-up of a verified token", lookUp.nanos/1000, 0.6, "µs")
+	report.add("its allocations", fmt.Sprintf("%.0f", lookUp.allocs), "0", lookUp.allocs == 0)
+	return nil
 }

@@ -12,9 +12,10 @@ import (
 // report collects the figures of a run and writes them as the table of
 // docs/performance.md.
 type report struct {
-	rows  []string
-	notes []string
-	log   io.Writer
+	rows   []string
+	notes  []string
+	tables []string // besides
+	log    io.Writer
 }
 
 // add notes one figure with what it should reach; an empty reach is a figure
@@ -66,13 +67,23 @@ func (r *report) note(format string, args ...any) {
 	fmt.Fprintln(r.log, line)
 }
 
-// write gives the whole table.
+// table notes a table of its own, which stands below the remarks.
+func (r *report) table(title, head string, rows []string) {
+	text := title + "\n\n" + head + "\n" + strings.Join(rows, "\n")
+	r.tables = append(r.tables, text)
+	fmt.Fprintln(r.log, text)
+}
+
+// write gives everything.
 func (r *report) write(w io.Writer, u units, took time.Duration) {
 	fmt.Fprintf(w, "\n%s, %s, %d cores, %s; at the end 1 s = %s of CPU, 1 v = %s; %s altogether\n\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.NumCPU(), cpuModel(), short(u.sign), short(u.verify), took.Round(time.Second))
 	fmt.Fprintln(w, "| what | measured | reach | reached |\n|---|---|---|---|")
 	fmt.Fprintln(w, strings.Join(r.rows, "\n"))
 	fmt.Fprintln(w, "\n"+strings.Join(r.notes, "\n"))
+	for _, text := range r.tables {
+		fmt.Fprintln(w, "\n"+text)
+	}
 }
 
 func cpuModel() string {

@@ -37,14 +37,14 @@ func newBench(short bool) (*bench, error) {
 	var random [32]byte
 	rand.Read(random[:]) // never fails (crypto/rand)
 	b := &bench{dir: dir, secret: registry.FormatSecret(random), short: short}
-	for name, pkg := range map[string]string{"symbolon": "./cmd/symbolon", "floor": "./bench/floor", "api": "./bench/api"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		cmd.Stderr = os.Stderr
-		if err := cmd.Run(); err != nil {
-			b.close()
-			return nil, fmt.Errorf("build %s: %w", pkg, err)
-		}
+	// Each goes by the name of its directory.
+	cmd := exec.Command("go", "build", "-trimpath", "-o", dir+"/",
+		"./cmd/symbolon", "./bench/floor", "./bench/api", "./bench/proxy", "./bench/validators")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		b.close()
+		return nil, fmt.Errorf("build: %w", err)
 	}
 	return b, nil
 }
@@ -65,6 +65,12 @@ var listening = regexp.MustCompile(`listening on (?:http://)?(127\.0\.0\.1:\d+)`
 func (b *bench) floor() (*process, error) {
 	return start(listening, nil, filepath.Join(b.dir, "floor"),
 		"-listen", "127.0.0.1:0", "-client", benchClient, "-secret", b.secret, "-audience", benchAudience, "-scope", benchScope)
+}
+
+// api starts an API that takes the issuer's tokens.
+func (b *bench) api(issuer *process) (*process, error) {
+	return start(listening, nil, filepath.Join(b.dir, "api"),
+		"-issuer", "http://"+issuer.addr, "-audience", benchAudience, "-scope", benchScope)
 }
 
 const stateYAML = `set: bench

@@ -1,7 +1,8 @@
 // Command floor is the least that a token endpoint can do: net/http, the form,
 // Basic authentication, one map look-up, one ES256 signature over the claims
 // that symbolon issues. No scopes, no evidence, no limits. It is what the
-// server's CPU per token is compared with.
+// server's CPU per token is compared with. Its introspection is the same with
+// the claims themselves for an answer, and no signature made or verified.
 package main
 
 import (
@@ -39,6 +40,18 @@ type answer struct {
 	Scope       string `json:"scope"`
 }
 
+type introspection struct {
+	Active    bool   `json:"active"`
+	TokenType string `json:"token_type"`
+	claims
+}
+
+func write(w http.ResponseWriter, answer any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	json.NewEncoder(w).Encode(answer)
+}
+
 func main() {
 	addr := flag.String("listen", "127.0.0.1:0", "address")
 	id := flag.String("client", "bench", "client id")
@@ -71,13 +84,20 @@ func main() {
 		return input + "." + base64.RawURLEncoding.EncodeToString(sig[:]), nil
 	}
 
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+	authenticated := func(w http.ResponseWriter, r *http.Request) (user string, ok bool) {
 		user, password, ok := r.BasicAuth()
 		sum := sha256.Sum256([]byte(password))
 		want, known := clients[user]
 		if !ok || !known || subtle.ConstantTimeCompare(sum[:], want[:]) != 1 {
 			http.Error(w, `{"error":"invalid_client"}`, http.StatusUnauthorized)
+			return "", false
+		}
+		return user, true
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		user, ok := authenticated(w, r)
+		if !ok {
 			return
 		}
 		if err := r.ParseForm(); err != nil || r.PostForm.Get("grant_type") != "client_credentials" || r.PostForm.Get("scope") != *scope {
@@ -90,9 +110,19 @@ func main() {
 			http.Error(w, `{"error":"server_error"}`, http.StatusInternalServerError)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		json.NewEncoder(w).Encode(answer{token, "Bearer", 600, *scope})
+		write(w, answer{token, "Bearer", 600, *scope})
+	})
+	mux.HandleFunc("POST /introspect", func(w http.ResponseWriter, r *http.Request) {
+		user, ok := authenticated(w, r)
+		if !ok {
+			return
+		}
+		if err := r.ParseForm(); err != nil || r.PostForm.Get("token") == "" {
+			http.Error(w, `{"error":"invalid_request"}`, http.StatusBadRequest)
+			return
+		}
+		now := time.Now().Unix()
+		write(w, introspection{true, "Bearer", claims{"http://" + r.Host, user, *audience, now + 600, now, rand.Text(), user, *scope, 1<<40 + 17, "s1"}})
 	})
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
