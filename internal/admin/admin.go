@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
@@ -25,10 +24,10 @@ type Config struct {
 	// Journal keeps denials while the store is away; nil: they are refused then.
 	Journal Journal
 	Master  *keys.Master // seals new signing keys
-	// Unseal opens an opaque token of any issuer and gives its claims; nil: only
-	// signed tokens can be read.
-	Unseal  func(token string) (*symbolon.Claims, error)
-	BaseURL string // the default issuer's URL
+	// OpenToken opens an opaque token of the issuer with that URL, as keys.Ring
+	// does; nil: only signed tokens can be read.
+	OpenToken func(iss, text string) (claims []byte, err error)
+	BaseURL   string // the default issuer's URL
 	// MaxStale is how long another node may go on with old documents: max_stale
 	// where the store is shared, zero where it is this node's own.
 	MaxStale time.Duration

@@ -2,7 +2,7 @@ package admin
 
 import (
 	"context"
-	"strings"
+	"iter"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
@@ -17,46 +17,61 @@ func (a *Admin) DenyToken(ctx context.Context, actor Actor, token Secret) (Denie
 	if err := actor.May(DenyWrite); err != nil {
 		return Denied{}, 0, err
 	}
-	claims, err := a.readToken(token.value)
-	if err != nil {
-		return Denied{}, 0, err
+	claims := new(symbolon.Claims)
+	t, err := jose.Parse(token.value)
+	if err == nil {
+		claims = claimsOf(t.Payload)
 	}
-	issuer, err := a.issuerOf(ctx, claims.Issuer)
-	if err != nil {
-		return Denied{}, 0, err
+	issuer := ""
+	for i, err := range a.allIssuers(ctx) {
+		if err != nil {
+			return Denied{}, 0, err
+		}
+		if t == nil && a.OpenToken != nil {
+			opened, _ := a.OpenToken(i.Resolve(a.BaseURL), token.value)
+			claims = claimsOf(opened)
+		}
+		if claims.Issuer == i.Resolve(a.BaseURL) {
+			issuer = i.ID
+			break
+		}
+	}
+	switch {
+	case claims.ID == "": // nothing of it is repeated
+		return Denied{}, 0, invalid("give the access token alone, as the token endpoint answered it", "this is no access token of this server")
+	case issuer == "":
+		return Denied{}, 0, refused("`symbolon issuer list` shows those that are", "the token is of another issuer than those of this server")
 	}
 	return a.DenyJTI(ctx, actor, issuer, claims.ID)
 }
 
-// readToken gives the claims of a token. No error repeats anything of it.
-func (a *Admin) readToken(token string) (*symbolon.Claims, error) {
-	if t, err := jose.Parse(token); err == nil && jose.CheckObject(t.Payload) == nil {
-		if claims, err := symbolon.ParseClaims(t.Payload); err == nil {
-			return claims, nil
-		}
-	} else if a.Unseal != nil && !strings.Contains(token, ".") {
-		if claims, err := a.Unseal(token); err == nil {
-			return claims, nil
+// claimsOf reads claims; there are none in what cannot be read.
+func claimsOf(payload []byte) *symbolon.Claims {
+	if jose.CheckObject(payload) == nil {
+		if claims, err := symbolon.ParseClaims(payload); err == nil {
+			return claims
 		}
 	}
-	return nil, invalid("give the access token alone, as the token endpoint answered it", "this is no access token of this server")
+	return new(symbolon.Claims)
 }
 
-// issuerOf is the id of the issuer with that URL.
-func (a *Admin) issuerOf(ctx context.Context, iss string) (string, error) {
-	q := Query{Limit: 1000}
-	for {
-		page, err := list(ctx, a, registry.KindIssuer, q, func(i *registry.Issuer, _ int64) *registry.Issuer { return i })
-		if err != nil {
-			return "", err
-		}
-		for _, i := range page.Items {
-			if i.Resolve(a.BaseURL) == iss {
-				return i.ID, nil
+// allIssuers goes through the issuers of the node's copy.
+func (a *Admin) allIssuers(ctx context.Context) iter.Seq2[*registry.Issuer, error] {
+	return func(yield func(*registry.Issuer, error) bool) {
+		for q := (Query{Limit: 1000}); ; {
+			page, err := list(ctx, a, registry.KindIssuer, q, func(i *registry.Issuer, _ int64) *registry.Issuer { return i })
+			if err != nil {
+				yield(nil, err)
+				return
 			}
-		}
-		if q.After = page.Next; q.After == "" {
-			return "", refused("`symbolon issuer list` shows those that are", "the token is of another issuer than those of this server")
+			for _, issuer := range page.Items {
+				if !yield(issuer, nil) {
+					return
+				}
+			}
+			if q.After = page.Next; q.After == "" {
+				return
+			}
 		}
 	}
 }

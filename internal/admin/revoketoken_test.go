@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
+	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
 )
@@ -130,24 +130,29 @@ func TestTheScheduleWaitsForTheNextDenial(t *testing.T) {
 
 func TestDenyToken(t *testing.T) {
 	onSQLite(t, func(w *world) {
-		w.Unseal = func(token string) (*symbolon.Claims, error) {
-			if token != "sealed" {
-				return nil, jose.ErrParts
-			}
-			return &symbolon.Claims{Issuer: baseURL, ID: "t2"}, nil
+		_, _, err := w.CreateIssuer(w.Context(), w.actor, registry.Issuer{ID: "partners"})
+		w.ok(err)
+		const claims = `"sub":"billing","aud":"https://orders.example.com","exp":1772366400,"iat":1772366000,"client_id":"billing"`
+		ring := keys.NewRing(w.Master)
+		w.OpenToken = ring.OpenToken
+		sealed := func(iss, doc string) string {
+			text, err := ring.SealToken(iss, []byte(doc))
+			w.ok(err)
+			return text
 		}
+		ours := sealed(baseURL+"/partners", `{"iss":"`+baseURL+`/partners","jti":"t2",`+claims+`}`)
 		payload := func(doc string) string {
 			header := jose.EncodeSegment([]byte(`{"alg":"ES256","kid":"gone"}`))
 			return header + "." + jose.EncodeSegment([]byte(doc)) + "." + jose.EncodeSegment([]byte("nobody looks at it"))
 		}
-		const claims = `"sub":"billing","aud":"https://orders.example.com","exp":1772366400,"iat":1772366000,"client_id":"billing"`
 		for _, tt := range []struct {
 			name, token, id string
 			code            Code
 		}{
 			{"signed", payload(`{"iss":"` + baseURL + `","jti":"t1",` + claims + `}`), "jti:default:t1", ""},
-			{"sealed", "sealed", "jti:default:t2", ""},
-			{"sealed, and changed", "sealee", "", Invalid},
+			{"sealed", ours, "jti:partners:t2", ""},
+			{"sealed, and cut", ours[:len(ours)-1], "", Invalid},
+			{"sealed for another server", sealed("https://other.example.com", `{"iss":"`+baseURL+`","jti":"t2",`+claims+`}`), "", Invalid},
 			{"of another server", payload(`{"iss":"https://other.example.com","jti":"t1",` + claims + `}`), "", Refused},
 			{"without a jti", payload(`{"iss":"` + baseURL + `",` + claims + `}`), "", Invalid},
 			{"iss twice", payload(`{"iss":"` + baseURL + `","iss":"x","jti":"t1",` + claims + `}`), "", Invalid},
@@ -169,7 +174,7 @@ func TestDenyToken(t *testing.T) {
 				}
 			})
 		}
-		_, _, err := w.DenyToken(w.Context(), Actor{Name: "uid:7"}, NewSecret("sealed"))
+		_, _, err = w.DenyToken(w.Context(), Actor{Name: "uid:7"}, NewSecret(ours))
 		w.refused(err, Forbidden, "deny:write")
 	})
 }

@@ -48,7 +48,7 @@ type Config struct {
 	// postgres:// URL, where several hosts are allowed.
 	Store string `yaml:"store"`
 	// DataDir holds the lock, the node's id, master.key, admin.sock, the database
-	// (or its local copy) and the spool; default DefaultDataDir. It is made with mode 0700.
+	// (or its local copy), deny.journal and the spool; default DefaultDataDir. It is made with mode 0700.
 	DataDir string `yaml:"data_dir"`
 	// Apply is a declarative file that is applied at start, once per content.
 	Apply string `yaml:"apply"`

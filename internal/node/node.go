@@ -133,7 +133,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	n.ring = keys.NewRing(master)
 	n.nonces = dpop.NewNonces(master.NonceKey())
 	n.admin = admin.New(admin.Config{
-		Store: n.store, Reader: n.reader(), Replica: n.replica, Journal: n.replica, Master: master, BaseURL: n.cfg.base(),
+		Store: n.store, Reader: n.reader(), Replica: n.replica, Journal: n.replica, Master: master, OpenToken: n.ring.OpenToken, BaseURL: n.cfg.base(),
 		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Keep: n.cfg.Audit.Keep.Std(), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return nil
@@ -259,7 +259,7 @@ func (n *Node) openServer(context.Context) (err error) {
 	n.fetched = server.NewKeySource(server.KeySourceConfig{Allow: allow, RootCAs: n.cfg.RootCAs, Now: n.cfg.Now, Logger: n.cfg.Logger})
 	cfg := server.Config{
 		Replica: n.replica, Ring: n.ring, Spool: n.spool, Keys: n.fetched, Nonces: n.nonces, Replay: n.presented, IssuedSince: n.since,
-		Certificates: n.certificates, Now: n.cfg.Now, Logger: n.cfg.Logger,
+		Revoker: n.admin, Certificates: n.certificates, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	}
 	if n.local != nil {
 		cfg.Shared = n.shared
