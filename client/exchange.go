@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -60,6 +58,7 @@ func (c *Client) ask(ctx context.Context) (*Token, *symbolon.Error) {
 type exchange struct {
 	to     *discovered
 	form   url.Values   // without the authentication
+	token  *string      // that is asked about; behind a pointer, so that it is not printed; nil: none
 	prover *dpop.Prover // nil: no proof goes along
 
 	shown  *shown
@@ -69,24 +68,13 @@ type exchange struct {
 	header http.Header // of the answer; nil: there was none
 }
 
-// String tells where it goes: the form may hold a token.
-func (x *exchange) String() string {
-	if x.to == nil {
-		return "client.exchange"
-	}
-	return "client.exchange(" + x.to.name + ")"
-}
-
-// Format is String under every verb.
-func (x *exchange) Format(f fmt.State, _ rune) { io.WriteString(f, x.String()) }
-
 // hide takes the token that was asked about out of a server's words, which go
 // into logs.
 func (x *exchange) hide(words string) string {
-	if token := x.form.Get("token"); token != "" {
-		return strings.ReplaceAll(words, token, "[redacted]")
+	if x.token == nil {
+		return words
 	}
-	return words
+	return strings.ReplaceAll(words, *x.token, "[redacted]")
 }
 
 // post makes the request, and again where the refusal told something that was
@@ -167,6 +155,9 @@ func (c *Client) requestOf(ctx context.Context, x *exchange) (*http.Request, *sy
 	r := c.cfg.request()
 	r.form, r.methods, r.algorithms = maps.Clone(x.form), x.to.methods, x.to.algorithms
 	r.now = c.cfg.Now().Add(x.sent.ahead)
+	if x.token != nil {
+		r.form.Set("token", *x.token)
+	}
 	if err := c.cfg.Auth.authenticate(r); err != nil {
 		return nil, symbolon.NewError(symbolon.InvalidClient, "the client cannot authenticate: "+err.Error()).WithCause(err)
 	}
