@@ -50,6 +50,8 @@ func TestRFC8414_3_Metadata(t *testing.T) {
 			`"token_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","private_key_jwt"],` +
 			`"token_endpoint_auth_signing_alg_values_supported":[` + asymmetric + `],"subject_types_supported":["public"],` +
 			`"id_token_signing_alg_values_supported":[` + or(algorithms[iss], `"ES256"`) + `],"dpop_signing_alg_values_supported":[` + asymmetric + `],` +
+			`"introspection_endpoint":"` + iss + `/introspect","introspection_endpoint_auth_methods_supported":["client_secret_basic","client_secret_post","private_key_jwt"],` +
+			`"introspection_endpoint_auth_signing_alg_values_supported":[` + asymmetric + `],"introspection_signing_alg_values_supported":[` + or(algorithms[iss], `"ES256"`) + `],` +
 			`"symbolon_revocations_uri":"` + iss + `/revocations","symbolon_revocations_jwks_uri":"` + iss + `/revocations/keys"}`
 		for _, url := range urls {
 			w := f.get(url)

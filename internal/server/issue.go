@@ -140,6 +140,10 @@ func (c *call) answer(w http.ResponseWriter) error {
 		h["Content-Type"] = c.contentType
 	}
 	h["Content-Length"] = []string{strconv.Itoa(len(c.out))}
+	if len(c.out) == 0 {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
 	if _, err := w.Write(c.out); err != nil {
 		return nil // the client is gone; its token has its record
 	}

@@ -43,12 +43,22 @@ func (c *Config) metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
 	// RFC 8414 §2 demands the first beside private_key_jwt; RFC 9449 §5.1.
 	m.TokenAuthSigningAlgs = names(v.AssertionAlgorithms())
 	m.DPoPSigningAlgs = m.TokenAuthSigningAlgs
+	m.IntrospectionEndpoint, m.IntrospectionSigningAlgs = v.Iss+pathIntrospect, m.IDTokenSigningAlgorithms
 	alias, certificates := c.certificates(v.Iss)
 	if m.TokenAuthMethods = c.methods(v, certificates); certificates {
 		m.CertificateBound = true // RFC 8705 §3.3
 	}
 	if alias != "" {
-		m.MTLSAliases = &symbolon.MTLSAliases{TokenEndpoint: alias + "/token"} // RFC 8705 §5
+		m.MTLSAliases = &symbolon.MTLSAliases{TokenEndpoint: alias + "/token", IntrospectionEndpoint: alias + pathIntrospect} // RFC 8705 §5
+	}
+	// RFC 8414 §2: clients authenticate alike at all endpoints.
+	m.IntrospectionAuthMethods, m.IntrospectionAuthAlgs = m.TokenAuthMethods, m.TokenAuthSigningAlgs
+	if c.Revoker != nil {
+		m.RevocationEndpoint = v.Iss + pathRevoke
+		m.RevocationAuthMethods, m.RevocationAuthAlgs = m.TokenAuthMethods, m.TokenAuthSigningAlgs
+		if m.MTLSAliases != nil {
+			m.MTLSAliases.RevocationEndpoint = alias + pathRevoke
+		}
 	}
 	return m
 }

@@ -27,7 +27,8 @@ type request struct {
 	Resources []string // without repetitions
 	Audience  string
 
-	Token string // that the request is about, at the other endpoints
+	Token  string   // that the request is about, at the other endpoints
+	Accept []string // lines of the Accept header
 
 	Assertion   *assertion          // with AuthPrivateKeyJWT
 	Proofs      []string            // values of the DPoP header
@@ -69,7 +70,7 @@ var (
 // is the last to see the *http.Request. It gives what it has read also with an
 // error, for the record. The body is read into the space of buf, which grows.
 func readRequest(x *web.Exchange, r *http.Request, buf *[]byte) (*request, error) {
-	q := &request{Proofs: r.Header[symbolon.HeaderDPoP], Certificate: x.Certificate, Chain: x.Chain}
+	q := &request{Proofs: r.Header[symbolon.HeaderDPoP], Accept: r.Header["Accept"], Certificate: x.Certificate, Chain: x.Chain}
 	// RFC 6749 §3.2: the client MUST use POST.
 	if err := web.CheckMethod(x, r, http.MethodPost); err != nil {
 		return q, err

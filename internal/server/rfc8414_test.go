@@ -54,7 +54,7 @@ func TestRFC8414_2_NothingIsNamedThatIsNotThere(t *testing.T) {
 			t.Errorf("%s is named and not there", name)
 		}
 	}
-	for _, name := range []string{"registration_endpoint", "revocation_endpoint", "introspection_endpoint", "signed_metadata",
+	for _, name := range []string{"registration_endpoint", "revocation_endpoint", "signed_metadata",
 		"op_policy_uri", "op_tos_uri", "code_challenge_methods_supported",
 		"mtls_endpoint_aliases", "tls_client_certificate_bound_access_tokens"} {
 		if doc[name] != nil {

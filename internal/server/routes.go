@@ -51,8 +51,9 @@ type Route struct {
 
 // Routes are the OAuth endpoints of an issuer: every URL of theirs is made here.
 func (s *Server) Routes() []Route {
-	return []Route{
+	routes := []Route{
 		{Name: "token", Path: "/token", Serve: s.serveToken},
+		{Name: "introspection", Path: pathIntrospect, Serve: s.serveIntrospection},
 		{Name: "jwks", Path: "/jwks", Serve: s.serveJWKS},
 		{Name: "key", Path: "/jwks/", Suffix: ".pem", Serve: s.serveKey},
 		{Name: "revocations", Path: "/revocations", Serve: s.serveRevocations},
@@ -61,7 +62,17 @@ func (s *Server) Routes() []Route {
 		{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownServer, Serve: s.serveMetadata},
 		{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownOpenID, Serve: s.serveMetadata},
 	}
+	if s.cfg.Revoker != nil {
+		routes = append(routes, Route{Name: "revocation", Path: pathRevoke, Serve: s.serveRevocation})
+	}
+	return routes
 }
+
+// Paths that stand in the metadata twice.
+const (
+	pathIntrospect = "/introspect"
+	pathRevoke     = "/revoke"
+)
 
 // Match reports whether a request's path is this route at an issuer's path
 // ("" or "/a/b", as IssuerView.Path has it), and what it left open. The

@@ -2,7 +2,10 @@
 // or grant. token.go reads as the checklist of a token request; its steps are
 // readRequest (request.go), authenticate (clientauth.go), prove (proof.go), decide
 // (clientcredentials.go), consume (consume.go), issue (issue.go) and the record
-// (record.go), and what they find out stands in the call (call.go).
+// (record.go), and what they find out stands in the call (call.go). The other
+// endpoints of clients, introspection.go and revocation.go, share all of that which
+// is not about a new token (endpoint.go); issuedtoken.go tells them what they were
+// sent.
 //
 // What the issuer denies is told to those who check its tokens by the revocation
 // set: revocationset.go answers, revocationfeed.go knows what there is,
@@ -48,6 +51,9 @@ type Config struct {
 	// what may have been issued earlier is refused unless Shared knows of it.
 	// Zero: it does.
 	IssuedSince time.Time
+
+	// Revoker stores what clients revoke. Nil: there is no revocation endpoint.
+	Revoker Revoker
 
 	// Certificates says how the certificate of a client can reach the issuer of
 	// that URL: ok, that it can, and the URL that stands for the issuer's where

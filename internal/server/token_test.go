@@ -384,6 +384,7 @@ func TestAStaleNodeAnswersNothing(t *testing.T) {
 	want := refusedBy(errStale, "Retry-After", "5")
 	want.check(t, f.post("billing", grant))
 	want.check(t, f.post("nobody", grant))
+	want.check(t, f.about("/introspect", "billing", "x"))
 	want.check(t, f.get(base+"/jwks"))
 	want.check(t, f.get(base+"/.well-known/openid-configuration"))
 	if err := f.replica.CatchUp(t.Context()); err != nil {

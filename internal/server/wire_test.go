@@ -14,9 +14,10 @@ import (
 // aliasURL is where clients with certificates reach the issuers of base.
 const aliasURL = "https://mtls.auth.example.com"
 
-// wire is a token request: to the alias when it has certificates, else to the issuer.
+// wire is a client's request: to the alias when it has certificates, else to the issuer.
 type wire struct {
 	issuer string // default base
+	path   string // default /token
 	form   string
 	certs  []*x509.Certificate // of the connection, the client's own first
 	header http.Header
@@ -32,7 +33,7 @@ func (f *fixture) exchange(q wire) *httptest.ResponseRecorder {
 	if q.certs != nil {
 		target = strings.Replace(issuer, base, aliasURL, 1)
 	}
-	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, target+"/token", strings.NewReader(q.form))
+	r := httptest.NewRequestWithContext(f.t.Context(), http.MethodPost, target+or(q.path, "/token"), strings.NewReader(q.form))
 	for name, values := range q.header {
 		r.Header[name] = values
 	}
