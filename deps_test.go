@@ -42,7 +42,7 @@ var layers = map[string]layer{
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
 	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
-	"internal/guard":    {[]string{"internal/config", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
+	"internal/guard": {[]string{"internal/config", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
 
 	"client":       {[]string{"internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
 	"resource":     {[]string{"client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},

@@ -108,13 +108,16 @@ func (g *Guard) newReverseProxy() *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        g.rewrite,
 		Transport:      g.newTransport(),
-		FlushInterval:  0, // streams are flushed at once all the same
+		FlushInterval:  flushTime, // of answers of known length; others are flushed at once
 		BufferPool:     buffers{},
 		ModifyResponse: g.modify,
 		ErrorHandler:   g.fail,
 		ErrorLog:       slog.NewLogLogger(g.cfg.Logger.Handler(), slog.LevelDebug),
 	}
 }
+
+// flushTime is how long a part of an answer may wait for the next.
+const flushTime = 100 * time.Millisecond
 
 // newTransport speaks to the API. It is no http.DefaultTransport: no proxy of the
 // environment, nothing decompressed, nothing followed.

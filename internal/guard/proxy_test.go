@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -208,8 +209,9 @@ func TestRow56Smuggling(t *testing.T) {
 		"CONNECT to a path":           {"CONNECT /public/a HTTP/1.1\r\nHost: a\r\n\r\n", 404, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			resp, body := raw(t, w.addr, c.text)
-			got := w.reached()
+			place := "/public/" + url.PathEscape(name) // what comes late of another case is not counted
+			resp, body := raw(t, w.addr, strings.Replace(c.text, "/public/a", place, 1))
+			got := slices.DeleteFunc(w.reached(), func(a arrived) bool { return a.Target != place && a.Target != "/orders" })
 			switch {
 			case c.status != 0 && resp.StatusCode != c.status:
 				t.Errorf("%d %s, want %d", resp.StatusCode, body, c.status)
