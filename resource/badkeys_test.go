@@ -87,12 +87,12 @@ func TestBadKeySetsKeepTheLastGoodOne(t *testing.T) {
 				if _, err := check(a, token); err != nil {
 					t.Error(err)
 				}
-				if set := a.keys.current.Load(); time.Since(set.confirmed) < 50*time.Minute {
+				if set := a.sources[0].keys.current.Load(); time.Since(set.confirmed) < 50*time.Minute {
 					t.Error("the bad answer counts as a confirmation")
 				}
 				i.serveKeys(nil)
 				time.Sleep(maxBackoff * 6 / 5)
-				if set := a.keys.current.Load(); time.Since(set.confirmed) > 20*time.Minute {
+				if set := a.sources[0].keys.current.Load(); time.Since(set.confirmed) > 20*time.Minute {
 					t.Error("not fetched again")
 				}
 			})

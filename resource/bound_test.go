@@ -102,8 +102,8 @@ func TestExplainBindings(t *testing.T) {
 		{"another method", func(r *Request) { r.Method = "PUT" }, strings.TrimSuffix(proof, " proof url proof time proof token") + "!"},
 		{"another key", func(r *Request) { r.DPoP = []string{other.proof(t, nil)} }, proof + " binding!"},
 		{"no nonce", func(r *Request) { r.DPoP = []string{h.proof(t, nil)} }, proof + " binding nonce!"},
-		{"good", func(*Request) {}, proof + " binding nonce scope replay"},
-		{"twice", func(*Request) {}, proof + " binding nonce scope replay!"},
+		{"good", func(*Request) {}, proof + " binding nonce revocation scope replay"},
+		{"twice", func(*Request) {}, proof + " binding nonce revocation scope replay!"},
 		{"unbound", func(r *Request) { r.Authorization = []string{"Bearer " + i.token(t, nil)} }, begin + "!"},
 	} {
 		q := r

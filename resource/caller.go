@@ -11,6 +11,7 @@ import (
 // Caller is who makes a request, as its verified access token says. It may be
 // shared with other requests: read it, never write to it.
 type Caller struct {
+	Issuer   string    // whose client it is (iss)
 	ClientID string    // the client (client_id)
 	Subject  string    // whom it acts for (sub): with client credentials the client itself
 	Scopes   []string  // what it may do here
@@ -18,6 +19,8 @@ type Caller struct {
 	Expiry   time.Time // when the token stops to be valid
 
 	Claims *symbolon.Claims // all claims, Claims.Extra those of the client, rules and API
+
+	token *verified // what Stands asks about
 }
 
 // HasScope reports whether the caller has the scope.

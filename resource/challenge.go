@@ -27,6 +27,8 @@ var (
 	errSignature  = symbolon.NewError(symbolon.InvalidToken, "the signature of the access token is not valid")
 	errExpired    = symbolon.NewError(symbolon.InvalidToken, "the access token expired: ask for a new one")
 	errNotYet     = symbolon.NewError(symbolon.InvalidToken, "the access token is not valid yet: compare the clocks")
+	errRevoked    = symbolon.NewError(symbolon.InvalidToken, "the access token was revoked: ask for a new one")
+	errNoGen      = symbolon.NewError(symbolon.InvalidToken, "the access token lacks gen or cred, so that nobody can tell whether it was revoked: ask for a new one")
 	errClaims     = symbolon.NewError(symbolon.InvalidToken, "the access token lacks a claim that RFC 9068 requires")
 	errBound      = symbolon.NewError(symbolon.InvalidToken, "the access token is bound to a key in a way that this API cannot check: ask for one with a DPoP proof or a client certificate")
 	errUnbound    = symbolon.NewError(symbolon.InvalidToken, "this API takes only access tokens that are bound to a key: ask for one with a DPoP proof or a client certificate")
@@ -44,6 +46,7 @@ var (
 	errNoReplay = symbolon.NewError(symbolon.TemporarilyUnavailable, "DPoP proofs cannot be checked for reuse at the moment: try again later")
 
 	errScope  = symbolon.NewError(symbolon.InsufficientScope, "the access token lacks a scope that this request needs")
+	errNoSet  = symbolon.NewError(symbolon.TemporarilyUnavailable, "it cannot be told at the moment which access tokens were revoked: try again later")
 	errNoKeys = symbolon.NewError(symbolon.TemporarilyUnavailable, "access tokens cannot be checked at the moment: try again later")
 )
 

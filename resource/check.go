@@ -113,7 +113,10 @@ func (a *API) Explain(ctx context.Context, r Request, scopes ...string) (*Caller
 // is that of the step that did not pass. It lets nobody in: it gives no Caller.
 func (a *API) ExplainToken(ctx context.Context, token string, scopes ...string) ([]symbolon.Check, error) {
 	var t symbolon.Trace
-	v, failed := a.verified(ctx, token, &t)
+	v, failed := a.judged(ctx, nil, token, &t)
+	if failed == nil {
+		failed = a.denied(ctx, v, &t)
+	}
 	if failed == nil {
 		failed = v.covers(scopes, &t)
 	}
@@ -133,11 +136,14 @@ func (a *API) check(ctx context.Context, r *Request, scopes []string, t *symbolo
 		return nil, nil, refused
 	}
 	t.OK("request", clause, want, "")
-	v, failed := a.verified(ctx, c.token, t)
+	v, failed := a.judged(ctx, r, c.token, t)
 	var proof *dpop.Proof
 	if failed == nil {
 		// Whatever is remembered of a token, these are asked for each request.
 		proof, failed = a.bound(r, c, v, t)
+	}
+	if failed == nil {
+		failed = a.denied(ctx, v, t)
 	}
 	if failed == nil {
 		failed = v.covers(scopes, t)

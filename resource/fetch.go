@@ -52,10 +52,12 @@ func (k *keys) get() (*keySet, time.Duration, error) {
 	}
 	k.mu.Unlock()
 	if uri == "" {
-		doc, err := client.Discover(k.ctx, k.cfg.HTTP, k.cfg.Issuer)
+		doc, err := client.Discover(k.ctx, k.cfg.HTTP, k.issuer)
 		if err != nil {
+			k.learn(nil)
 			return nil, 0, err
 		}
+		k.learn(doc)
 		if uri = doc.JWKSURI; uri == "" {
 			return nil, 0, errors.New("the issuer's metadata names no jwks_uri")
 		}

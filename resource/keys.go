@@ -29,8 +29,10 @@ const (
 // keys follows the issuer's key set. Nothing runs between fetches but a timer.
 type keys struct {
 	cfg     *Config
+	issuer  string
+	learn   func(*symbolon.ServerMetadata) // of each metadata that was read; nil: a read that failed
 	current atomic.Pointer[keySet]
-	begun   sync.Once
+	begin   func() // reads the stored set and starts the first fetch, once
 
 	ctx    context.Context // of fetches
 	cancel context.CancelFunc
@@ -46,49 +48,17 @@ type keys struct {
 	found   time.Time // when the metadata was read
 }
 
-func (k *keys) init(cfg *Config) {
-	k.cfg = cfg
+func (k *keys) init(cfg *Config, issuer string, learn func(*symbolon.ServerMetadata)) {
+	k.cfg, k.issuer, k.learn = cfg, issuer, learn
 	k.ctx, k.cancel = context.WithCancel(context.Background())
+	k.begin = sync.OnceFunc(k.first)
 }
 
-// Start begins to follow the issuer's keys, as the first request does, and
-// waits until there are some or ctx ends. Its error tells why there are none.
-// What runs goes on until Close.
-func (a *API) Start(ctx context.Context) error {
-	for {
-		a.keys.begin()
-		now := a.cfg.Now()
-		if a.keys.current.Load().usable(now, a.cfg.MaxStale) {
-			return nil
-		}
-		done := a.keys.fetch(now)
-		if done == nil { // it was tried just now; the timer tries again
-			pause := time.NewTimer(time.Second)
-			select {
-			case <-pause.C:
-				continue
-			case <-ctx.Done():
-				pause.Stop()
-			}
-		} else {
-			select {
-			case <-done:
-				continue
-			case <-ctx.Done():
-			}
-		}
-		return errNoKeys.WithCause(a.keys.why(ctx.Err()))
+func (k *keys) first() {
+	if set := k.load(); set != nil {
+		k.current.Store(set)
 	}
-}
-
-// begin reads the stored set and starts the first fetch, once.
-func (k *keys) begin() {
-	k.begun.Do(func() {
-		if set := k.load(); set != nil {
-			k.current.Store(set)
-		}
-		k.fetch(k.cfg.Now())
-	})
+	k.fetch(k.cfg.Now())
 }
 
 func (k *keys) close() {
@@ -192,7 +162,7 @@ func (k *keys) run() {
 		set.keep(old)
 		k.current.Store(set)
 		if ids := set.gone(old); len(ids) > 0 {
-			k.cfg.Logger.Info("keys left the issuer's set", "issuer", k.cfg.Issuer, "kids", quoted(ids...))
+			k.cfg.Logger.Info("keys left the issuer's set", "issuer", k.issuer, "kids", quoted(ids...))
 		}
 		k.store(set)
 	}
@@ -203,7 +173,7 @@ func (k *keys) run() {
 	var again time.Duration
 	if err == nil {
 		if k.row > 0 {
-			k.cfg.Logger.Info("the issuer's keys can be fetched again", "issuer", k.cfg.Issuer)
+			k.cfg.Logger.Info("the issuer's keys can be fetched again", "issuer", k.issuer)
 		}
 		k.row, k.failed = 0, nil
 		again = spread(min(max(life/2, minRefresh), maxRefresh))
@@ -231,7 +201,7 @@ func (k *keys) log(err error, again time.Duration) {
 		confirmed = set.confirmed
 	}
 	k.cfg.Logger.Log(k.ctx, level, "the issuer's keys cannot be fetched; the last good ones stay in use until they are too old",
-		"issuer", k.cfg.Issuer, "error", err, "confirmed", confirmed, "max_stale", k.cfg.MaxStale, "next_attempt_in", again)
+		"issuer", k.issuer, "error", err, "confirmed", confirmed, "max_stale", k.cfg.MaxStale, "next_attempt_in", again)
 }
 
 // backoff is how long no request causes a fetch after the row-th failure, and

@@ -96,7 +96,7 @@ func TestCoreosGoOIDC482_RandomKids(t *testing.T) {
 			t.Errorf("%d requests in ten seconds", n)
 		}
 	}
-	if set := a.keys.current.Load(); len(set.byID) != 1 {
+	if set := a.sources[0].keys.current.Load(); len(set.byID) != 1 {
 		t.Errorf("the storm left %d keys", len(set.byID))
 	}
 }

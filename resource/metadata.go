@@ -34,7 +34,7 @@ func metadataPath(public *url.URL) string {
 func (a *API) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	doc := symbolon.ResourceMetadata{
 		Resource:               a.cfg.Audience,
-		AuthorizationServers:   []string{a.cfg.Issuer},
+		AuthorizationServers:   a.cfg.issuers(),
 		ScopesSupported:        a.known(),
 		BearerMethodsSupported: []string{"header"},
 		CertificateBound:       a.cfg.Bound == BoundMTLS,

@@ -11,9 +11,9 @@
 // In list, [CallerFrom] tells who asks. Frameworks that are not net/http call
 // [API.Check] and [API.WriteError].
 //
-// Every check is local. The issuer's keys are fetched in the background and
-// kept, on disk too where Config.DataDir says so; while the issuer is away the
-// last good ones stay in use.
+// Every check is local. The issuer's keys and what it denies are fetched in the
+// background and kept, on disk too where Config.DataDir says so; while the issuer
+// is away the last good ones stay in use.
 package resource
 
 import (
@@ -27,7 +27,6 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/client"
 	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/jose"
 )
@@ -38,6 +37,10 @@ type Config struct {
 	// Issuer is the iss of the tokens, exactly, and where its metadata and keys
 	// are found (RFC 8414): https, or http on a loopback name.
 	Issuer string
+	// Issuers are further ones whose tokens are taken, each with keys and a
+	// revocation set of its own. A client_id means another client at each: decide
+	// by Caller.Issuer too.
+	Issuers []string
 	// Audience is the API's identifier, exactly: what must be in aud.
 	Audience string
 
@@ -87,10 +90,16 @@ type Config struct {
 	NonceKey          NonceKey
 	PreviousNonceKeys []NonceKey
 
-	// HTTP fetches metadata and keys; nil: a client with the default transport.
+	// Introspection is how Issuer is asked about opaque tokens; nil: they are
+	// refused.
+	Introspection *Introspection
+	// Revocations says how the API follows what its issuers deny.
+	Revocations Revocations
+
+	// HTTP fetches metadata, keys and revocation sets; nil: a client with the default transport.
 	// Redirects are not followed, whatever it says, and a request may take 10 s.
 	HTTP *http.Client
-	// DataDir is a directory for the last good keys, so that the API can start
+	// DataDir is a directory for the last good keys and revocation sets, so that the API can start
 	// while the issuer is away; empty: they are kept in memory only. Several
 	// APIs may share one. Whoever can write to it decides whose tokens are taken:
 	// a file of another user (but root), or that others may write, is not used.
@@ -111,10 +120,12 @@ type Config struct {
 // API protects one API. It is safe for concurrent use. Close it when it is no
 // longer needed.
 type API struct {
-	cfg    Config
-	keys   keys
-	cache  *tokenCache // nil: none
-	public *url.URL    // nil: callers are not told where the metadata is
+	cfg     Config
+	sources []*source   // one per issuer, the first is that of Config.Issuer
+	cache   *tokenCache // nil: none
+	public  *url.URL    // nil: callers are not told where the metadata is
+
+	introspection *introspection // nil: only signed JWTs are taken
 
 	possession possession
 	nonces     *dpop.Nonces // nil: none
@@ -156,7 +167,12 @@ func New(cfg Config) (*API, error) {
 			return nil, wrong("TokenCache", fmt.Errorf("cannot be used here: %w", err))
 		}
 	}
-	a.keys.init(&a.cfg)
+	if a.introspection, err = a.askAbout(); err != nil {
+		return nil, err
+	}
+	for _, iss := range a.cfg.issuers() {
+		a.sources = append(a.sources, newSource(&a.cfg, iss))
+	}
 	return a, nil
 }
 
@@ -181,11 +197,8 @@ func wrong(field string, err error) error {
 }
 
 func (cfg *Config) check() (public *url.URL, err error) {
-	if cfg.Issuer == "" {
-		return nil, wrong("Issuer", errors.New(`is empty; set the issuer's URL, as "https://auth.example.com"`))
-	}
-	if _, err := client.MetadataURLs(cfg.Issuer); err != nil {
-		return nil, wrong("Issuer", err)
+	if err := cfg.checkIssuers(); err != nil {
+		return nil, err
 	}
 	if cfg.Audience == "" || strings.ContainsFunc(cfg.Audience, control) {
 		return nil, wrong("Audience", errors.New(`must be the API's identifier, as "https://orders.example.com"`))
@@ -211,7 +224,7 @@ func (cfg *Config) check() (public *url.URL, err error) {
 	case cfg.TokenCache < 0:
 		return nil, wrong("TokenCache", errors.New("must not be negative"))
 	}
-	if err := cfg.checkBinding(); err != nil {
+	if err := errors.Join(cfg.checkBinding(), cfg.Revocations.check(), cfg.checkIntrospection()); err != nil {
 		return nil, err
 	}
 	return cfg.publicURL()
@@ -245,6 +258,7 @@ func (cfg *Config) defaults() {
 	if cfg.MaxStale == 0 {
 		cfg.MaxStale = defaultMaxStale
 	}
+	cfg.Revocations.defaults()
 	if cfg.HTTP == nil {
 		cfg.HTTP = &http.Client{}
 	}
@@ -286,6 +300,9 @@ func (cfg *Config) acceptsType(h jose.Header) bool {
 // Close ends what runs in the background and waits for it. Requests are still
 // judged by the keys that are there, until MaxStale.
 func (a *API) Close() error {
-	a.keys.close()
+	for _, s := range a.sources {
+		s.close()
+	}
+	a.introspection.close()
 	return nil
 }

@@ -401,11 +401,11 @@ func TestRFC9449_7_1_Example(t *testing.T) {
 	}
 	remember := func(jkt string) {
 		claims := &symbolon.Claims{ClientID: "billing", Expiry: 1562266216, NotBefore: 1562262611, Confirmation: &symbolon.Confirmation{JKT: jkt}}
-		key, failed := a.keys.find(t.Context(), "k1", now)
+		key, failed := a.sources[0].keys.find(t.Context(), "k1", now)
 		if failed != nil {
 			t.Fatal(failed)
 		}
-		a.cache.put(a.cache.digest(token), verifiedOf(claims, key), now)
+		a.cache.put(a.cache.digest(token), verifiedOf(claims, key, a.sources[0]), now)
 	}
 	srv := httptest.NewServer(a.Require()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) })))
 	defer srv.Close()

@@ -36,11 +36,7 @@ func (s *storedKeys) sum() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// storedPath names one file per issuer, whatever its URL holds.
-func (k *keys) storedPath() string {
-	sum := sha256.Sum256([]byte(k.cfg.Issuer))
-	return filepath.Join(k.cfg.DataDir, "keys-"+hex.EncodeToString(sum[:8])+".json")
-}
+func (k *keys) storedPath() string { return copyPath(k.cfg.DataDir, "keys", k.issuer) }
 
 // load gives the stored copy, if there is one that can be trusted and is not
 // too old.
@@ -63,59 +59,83 @@ func (k *keys) load() *keySet {
 }
 
 func (k *keys) read() (*keySet, error) {
-	f, err := os.Open(k.storedPath())
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkOwner(info, os.Geteuid()); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxStored))
-	if err != nil {
-		return nil, err
-	}
 	var s storedKeys
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("it is damaged: %w", err)
+	if err := readStored(k.storedPath(), maxStored, &s); err != nil {
+		return nil, err
 	}
-	switch {
-	case s.V != storedVersion:
-		return nil, fmt.Errorf("it is of version %d, and this build reads %d", s.V, storedVersion)
-	case s.Issuer != k.cfg.Issuer:
-		return nil, errors.New("it is of another issuer")
-	case s.Sum != s.sum():
-		return nil, errors.New("it is damaged: its checksum does not fit")
+	if err := checkStored(s.V, s.Issuer == k.issuer, s.Sum == s.sum()); err != nil {
+		return nil, err
 	}
 	return parseKeySet(s.Keys, time.Unix(s.Confirmed, 0), k.cfg.Logger)
 }
 
-// store writes the copy: into a file of its own first, so that there is a
-// whole one at any time. That it fails ends nothing: the keys are in memory.
+// store writes the copy. That it fails ends nothing: the keys are in memory.
 func (k *keys) store(set *keySet) {
 	if k.cfg.DataDir == "" {
 		return
 	}
-	if err := k.write(set); err != nil {
+	s := storedKeys{V: storedVersion, Issuer: k.issuer, Confirmed: set.confirmed.Unix(), Keys: set.text}
+	s.Sum = s.sum()
+	if err := writeStored(k.cfg.DataDir, k.storedPath(), s); err != nil {
 		k.cfg.Logger.Warn("the issuer's keys cannot be stored; a start while the issuer is away would be without keys", "file", k.storedPath(), "error", err)
 	}
 }
 
-func (k *keys) write(set *keySet) error {
-	s := storedKeys{V: storedVersion, Issuer: k.cfg.Issuer, Confirmed: set.confirmed.Unix(), Keys: set.text}
-	s.Sum = s.sum()
-	data, err := json.Marshal(s)
+// copyPath names one file per kind and issuer, whatever its URL holds.
+func copyPath(dir, kind, issuer string) string {
+	sum := sha256.Sum256([]byte(issuer))
+	return filepath.Join(dir, kind+"-"+hex.EncodeToString(sum[:8])+".json")
+}
+
+// readStored reads a copy of at most so many bytes, if nobody else can have
+// written it.
+func readStored(path string, most int64, into any) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(k.cfg.DataDir, 0o700); err != nil {
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(k.cfg.DataDir, ".keys-*") // mode 0600
+	if err := checkOwner(info, os.Geteuid()); err != nil {
+		return err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, most))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("it is damaged: %w", err)
+	}
+	return nil
+}
+
+// checkStored judges what every copy says of itself.
+func checkStored(version int, ours, whole bool) error {
+	switch {
+	case version != storedVersion:
+		return fmt.Errorf("it is of version %d, and this build reads %d", version, storedVersion)
+	case !ours:
+		return errors.New("it is of another issuer")
+	case !whole:
+		return errors.New("it is damaged: its checksum does not fit")
+	}
+	return nil
+}
+
+// writeStored writes a copy into a file of its own first, so that there is a
+// whole one at any time.
+func writeStored(dir, path string, copy any) error {
+	data, err := json.Marshal(copy)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".stored-*") // mode 0600
 	if err != nil {
 		return err
 	}
@@ -125,5 +145,5 @@ func (k *keys) write(set *keySet) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), k.storedPath())
+	return os.Rename(f.Name(), path)
 }

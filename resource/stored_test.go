@@ -237,11 +237,12 @@ func TestStoredKeysAreReplacedWhole(t *testing.T) {
 	path := storedFile(t, i, dir)
 	cfg := i.config()
 	cfg.DataDir = dir
-	cfg.Now = time.Now
+	var log bytes.Buffer
+	cfg.Now, cfg.Logger = time.Now, slog.New(slog.NewTextHandler(&log, nil))
 	cfg.defaults()
 	var writer, reader keys
-	writer.init(&cfg)
-	reader.init(&cfg)
+	writer.init(&cfg, i.url, nil)
+	reader.init(&cfg, i.url, nil)
 	set, err := writer.read()
 	if err != nil {
 		t.Fatal(err)
@@ -250,9 +251,7 @@ func TestStoredKeysAreReplacedWhole(t *testing.T) {
 	go func() {
 		defer close(done)
 		for range 300 {
-			if err := writer.write(set); err != nil {
-				t.Error(err)
-			}
+			writer.store(set)
 		}
 	}()
 	for running := true; running; {
@@ -264,6 +263,9 @@ func TestStoredKeysAreReplacedWhole(t *testing.T) {
 		if _, err := reader.read(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if log.Len() > 0 {
+		t.Error(log.String())
 	}
 	if files, _ := os.ReadDir(dir); len(files) != 1 || filepath.Join(dir, files[0].Name()) != path {
 		t.Errorf("%v", files)

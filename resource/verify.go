@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -16,6 +17,10 @@ import (
 type verified struct {
 	caller *Caller
 	key    *jose.Key
+	from   *source // its issuer
+	asked  *asked  // how its issuer was asked about it; nil: it was not
+
+	denial atomic.Pointer[denialKeys] // what a set may list of it; nil: not made yet
 }
 
 // verified gives what is known of the token: remembered, or found out now.
@@ -29,7 +34,7 @@ func (a *API) verified(ctx context.Context, token string, t *symbolon.Trace) (*v
 		if now.Unix() >= v.caller.Claims.Expiry {
 			return nil, errExpired
 		}
-		if a.keys.has(v.key, now) {
+		if v.from.keys.has(v.key, now) {
 			return v, nil
 		}
 		a.cache.drop(digest) // its key left
@@ -53,13 +58,14 @@ func (a *API) verify(ctx context.Context, token string, now time.Time, t *symbol
 	if err := a.typ(parsed.Header, t); err != nil {
 		return nil, err
 	}
-	if err := a.issuer(claims, t); err != nil {
+	from, err := a.from(claims, t)
+	if err != nil {
 		return nil, err
 	}
 	if err := a.audience(claims, t); err != nil {
 		return nil, err
 	}
-	key, err := a.signature(ctx, &parsed, now, t)
+	key, err := from.signature(ctx, &parsed, now, t)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +75,7 @@ func (a *API) verify(ctx context.Context, token string, now time.Time, t *symbol
 	if err := required(claims, t); err != nil {
 		return nil, err
 	}
-	return verifiedOf(claims, key), nil
+	return verifiedOf(claims, key, from), nil
 }
 
 // parse: the shape of the token, its header and its claims. An encrypted token
@@ -109,16 +115,17 @@ func (a *API) typ(h jose.Header, t *symbolon.Trace) *symbolon.Error {
 	return nil
 }
 
-// issuer: RFC 9068 §4 step 3: exactly, as one string.
-func (a *API) issuer(c *symbolon.Claims, t *symbolon.Trace) *symbolon.Error {
-	if c.Issuer != a.cfg.Issuer {
+// from: RFC 9068 §4 step 3: exactly, as one string.
+func (a *API) from(c *symbolon.Claims, t *symbolon.Trace) (*source, *symbolon.Error) {
+	s := a.source(c.Issuer)
+	if s == nil {
 		if t != nil {
-			t.Fail("issuer", "RFC 9068 §4", a.cfg.Issuer, quoted(c.Issuer), "ask this API's issuer for the token, or correct the configured issuer")
+			t.Fail("issuer", "RFC 9068 §4", a.cfg.named(), quoted(c.Issuer), "ask this API's issuer for the token, or correct the configured issuer")
 		}
-		return errIssuer
+		return nil, errIssuer
 	}
-	t.OK("issuer", "RFC 9068 §4", a.cfg.Issuer, a.cfg.Issuer)
-	return nil
+	t.OK("issuer", "RFC 9068 §4", s.issuer, s.issuer)
+	return s, nil
 }
 
 // audience: RFC 9068 §4 step 4: one of the members, exactly.
@@ -137,20 +144,21 @@ func (a *API) audience(c *symbolon.Claims, t *symbolon.Trace) *symbolon.Error {
 
 // signature: RFC 9068 §4 step 5, RFC 8725 §3.1: by the published key that the
 // kid names, with the key's algorithm.
-func (a *API) signature(ctx context.Context, parsed *jose.Token, now time.Time, t *symbolon.Trace) (*jose.Key, *symbolon.Error) {
-	key, failed := a.keys.find(ctx, parsed.Header.KeyID, now)
+func (s *source) signature(ctx context.Context, parsed *jose.Token, now time.Time, t *symbolon.Trace) (*jose.Key, *symbolon.Error) {
+	s.denied.begin()
+	key, failed := s.keys.find(ctx, parsed.Header.KeyID, now)
 	if failed != nil {
 		if t != nil {
 			fix := "the issuer rotated or revoked the key, or the token is not from it: ask for a new one"
 			if failed.Code == symbolon.TemporarilyUnavailable {
-				fix = "see that the issuer can be reached from here: " + a.keys.trouble()
+				fix = "see that the issuer can be reached from here: " + s.keys.trouble()
 			}
-			t.Fail("key", "RFC 9068 §4", "a key of "+a.cfg.Issuer, quoted(parsed.Header.KeyID), fix)
+			t.Fail("key", "RFC 9068 §4", "a key of "+s.issuer, quoted(parsed.Header.KeyID), fix)
 		}
 		return nil, failed
 	}
 	if t != nil {
-		t.OK("key", "RFC 9068 §4", "a key of "+a.cfg.Issuer, quoted(parsed.Header.KeyID))
+		t.OK("key", "RFC 9068 §4", "a key of "+s.issuer, quoted(parsed.Header.KeyID))
 	}
 	if err := parsed.Verify(key); err != nil {
 		if t != nil {
@@ -206,14 +214,14 @@ func required(c *symbolon.Claims, t *symbolon.Trace) *symbolon.Error {
 
 // verifiedOf puts what is known of a token into one piece of memory: requests
 // are many, and each of them makes one.
-func verifiedOf(c *symbolon.Claims, key *jose.Key) *verified {
+func verifiedOf(c *symbolon.Claims, key *jose.Key, from *source) *verified {
 	v := new(struct {
 		verified
 		its    Caller
 		scopes [4]string // most tokens have no more
 	})
 	v.its = Caller{
-		ClientID: c.ClientID, Subject: c.Subject, Scopes: v.scopes[:0], TokenID: c.ID,
+		Issuer: c.Issuer, ClientID: c.ClientID, Subject: c.Subject, Scopes: v.scopes[:0], TokenID: c.ID,
 		Expiry: time.Unix(c.Expiry, 0), Claims: c,
 	}
 	for scope := range strings.SplitSeq(c.Scope, " ") {
@@ -222,7 +230,8 @@ func verifiedOf(c *symbolon.Claims, key *jose.Key) *verified {
 		}
 	}
 	v.its.Scopes = slices.Clip(v.its.Scopes) // who appends to it gets a copy
-	v.caller, v.key = &v.its, key
+	v.caller, v.key, v.from = &v.its, key, from
+	v.its.token = &v.verified
 	return &v.verified
 }
 

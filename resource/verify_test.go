@@ -170,8 +170,8 @@ func TestExplain(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	for _, c := range []struct{ token, want string }{
-		{i.token(t, nil), "request form type issuer audience key signature expiry begin claims scheme binding scope"},
-		{i.token(t, func(c *symbolon.Claims) { c.Scope = "x" }), "request form type issuer audience key signature expiry begin claims scheme binding scope!"},
+		{i.token(t, nil), "request form type issuer audience key signature expiry begin claims scheme binding revocation scope"},
+		{i.token(t, func(c *symbolon.Claims) { c.Scope = "x" }), "request form type issuer audience key signature expiry begin claims scheme binding revocation scope!"},
 		{i.token(t, func(c *symbolon.Claims) { c.Confirmation = &symbolon.Confirmation{JKT: "x"} }), "request form type issuer audience key signature expiry begin claims scheme!"},
 		{i.token(t, func(c *symbolon.Claims) { c.ID = "" }), "request form type issuer audience key signature expiry begin claims!"},
 		{i.token(t, func(c *symbolon.Claims) { c.IssuedAt += 100 }), "request form type issuer audience key signature begin!"},

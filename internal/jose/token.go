@@ -58,6 +58,19 @@ func Parse(token string) (*Token, error) {
 // error, t is of no use.
 func (t *Token) Read(token string) error { return t.parse(token, nil) }
 
+// ParseDocument is [Parse] for a signed document that is no token and may be longer: most
+// bytes.
+func ParseDocument(text string, most int) (*Token, error) {
+	if len(text) > most {
+		return nil, ErrTooLong
+	}
+	t := new(Token)
+	if err := t.parseParts(text, nil); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
 // parse reads token into t. A jwk in the header is put into embedded, or refused when that
 // is nil.
 func (t *Token) parse(token string, embedded *[]byte) error {
@@ -65,6 +78,11 @@ func (t *Token) parse(token string, embedded *[]byte) error {
 	if len(token) > MaxToken {
 		return ErrTooLong
 	}
+	return t.parseParts(token, embedded)
+}
+
+// parseParts is parse whatever the length.
+func (t *Token) parseParts(token string, embedded *[]byte) error {
 	first := strings.IndexByte(token, '.')
 	last := strings.LastIndexByte(token, '.')
 	if first <= 0 || last == first || last == len(token)-1 ||

@@ -1,0 +1,176 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
+	"github.com/symbolon/symbolon/internal/jose"
+)
+
+// maxSet bounds a set: 32 MiB hold 400,000 entries.
+const maxSet = 32 << 20
+
+// setKeysPause is the least time between two looks at the keys of the sets.
+const setKeysPause = 30 * time.Second
+
+// poll asks once and takes what comes. It gives how long the issuer wants to be
+// left alone.
+func (f *follower) poll() (again time.Duration, err error) {
+	f.mu.Lock()
+	at := f.at
+	f.mu.Unlock()
+	held := f.current.Load()
+	text, again, err := f.ask(at.set, held)
+	if err != nil {
+		return again, err
+	}
+	set, err := f.open(text, at.keys)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", at.set, err)
+	}
+	now := f.cfg.Now()
+	next, err := held.take(set, now.Unix())
+	if errors.Is(err, errSetGap) && held != nil {
+		// What is held cannot be gone on from: the next answer is to be whole.
+		text, again, whole := f.ask(at.set, nil)
+		if whole != nil {
+			return again, whole
+		}
+		if set, whole = f.open(text, at.keys); whole != nil {
+			return 0, fmt.Errorf("%s: %w", at.set, whole)
+		}
+		next, err = held.take(set, now.Unix())
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", at.set, err)
+	}
+	f.current.Store(next)
+	f.heard.Store(now.UnixNano())
+	if len(set.Entries) > 0 || len(set.Pending)+len(set.Merged) > 0 || set.Since == 0 || now.Sub(f.stored).Abs() >= storeAgain {
+		f.store(next, at, now)
+	}
+	return 0, nil
+}
+
+// ask asks for what came after held, or for the whole set, and reads the answer.
+func (f *follower) ask(at string, held *heldSet) (text string, again time.Duration, err error) {
+	query, limit := "", setTime
+	if held != nil {
+		query = "since=" + strconv.FormatInt(held.seq, 10) + "&epoch=" + strconv.FormatInt(held.epoch, 10)
+		if !f.impatient {
+			query += "&wait=" + strconv.Itoa(int(setWait/time.Second)) + "&journal=" + url.QueryEscape(held.journal)
+			limit = setWait + setGrace
+		}
+	}
+	f.impatient = false
+	ctx, cancel := context.WithTimeout(f.ctx, limit)
+	defer cancel()
+	if query != "" {
+		if strings.Contains(at, "?") {
+			at += "&" + query
+		} else {
+			at += "?" + query
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return "", 0, err
+	}
+	req.Header.Set("Accept", symbolon.MediaRevocations)
+	// The program's own time limit is for answers that come at once.
+	hc := fetch.WithoutRedirects(f.cfg.HTTP)
+	hc.Timeout = 0
+	resp, err := hc.Do(req)
+	if err != nil {
+		return "", 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		f.impatient = resp.StatusCode == http.StatusServiceUnavailable
+		return "", retryAfter(resp.Header), &statusError{at, resp.StatusCode, " where a revocation set was expected"}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
+	switch {
+	case err != nil:
+		return "", 0, fmt.Errorf("%s broke off: %w", at, err)
+	case len(body) > maxSet:
+		return "", 0, &statusError{at, resp.StatusCode, fmt.Sprintf(" with more than %d bytes", maxSet)}
+	}
+	return string(body), 0, nil
+}
+
+// retryAfter reads the header's seconds (RFC 9110 §10.2.3), within bounds.
+func retryAfter(h http.Header) time.Duration {
+	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return min(time.Duration(n)*time.Second, mostWait)
+}
+
+// open verifies a set and reads it.
+func (f *follower) open(text, keysAt string) (*symbolon.RevocationSet, error) {
+	token, err := jose.ParseDocument(text, maxSet)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 8725 §3.11: nothing else that the issuer signs is a set.
+	if !token.Header.MatchType(symbolon.TypRevocations) {
+		return nil, fmt.Errorf("its typ is %s", quoted(token.Header.Type))
+	}
+	key, err := f.key(token.Header.KeyID, keysAt)
+	if err != nil {
+		return nil, err
+	}
+	if err := token.Verify(key); err != nil {
+		return nil, err
+	}
+	if err := jose.CheckObject(token.Payload); err != nil {
+		return nil, err
+	}
+	set, err := symbolon.ParseRevocationSet(token.Payload)
+	switch {
+	case err != nil:
+		return nil, err
+	case set.Issuer != f.issuer:
+		return nil, errSetIssuer
+	case set.Expires+setSkew <= f.cfg.Now().Unix():
+		return nil, errSetExpiry
+	}
+	return set, nil
+}
+
+// key gives the key of that id among those that sign sets: never one of those
+// that sign tokens.
+func (f *follower) key(id, from string) (*jose.Key, error) {
+	if f.keys != nil {
+		if key := f.keys.Lookup(id); key != nil {
+			return key, nil
+		}
+		if time.Since(f.keysAt) < setKeysPause {
+			return nil, fmt.Errorf("the set is signed with the key %s, which %s does not have", quoted(id), from)
+		}
+	}
+	text, _, err := document(f.ctx, f.cfg.HTTP, from)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := jose.ParseKeySet(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	f.keys, f.keysAt = keys, time.Now()
+	if key := keys.Lookup(id); key != nil && id != "" {
+		return key, nil
+	}
+	return nil, fmt.Errorf("the set is signed with the key %s, which %s does not have", quoted(id), from)
+}
