@@ -107,7 +107,13 @@ func (a *API) Stands(ctx context.Context, c *Caller) error {
 	if now.Unix() >= v.caller.Claims.Expiry {
 		return errExpired
 	}
-	if v.from != nil && !v.from.keys.has(v.key, now) {
+	if v.asked != nil {
+		if failed := a.again(ctx, v); failed != nil {
+			return failed
+		}
+		return nil
+	}
+	if !v.from.keys.has(v.key, now) {
 		return errKey
 	}
 	if failed := a.denied(ctx, v, nil); failed != nil {
