@@ -102,9 +102,11 @@ func (d *denied) newest() int64 {
 func (f *feed) look() (*denied, registry.Position) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	// In the lock, so that who looks later sees no less.
+	// In the lock, so that who looks later sees no less; and the journal first: what
+	// leaves it is in the snapshot by then.
+	pending := f.pending()
 	snapshot := f.config.Replica.Snapshot()
-	pending, merged := f.journalled()
+	merged := snapshot.Merged(f.config.Now())
 	was, fresh := f.denied, snapshot.Epoch != f.position.Epoch || snapshot.Seq < f.position.Seq
 	next := &denied{epoch: snapshot.Epoch, pending: pending, merged: merged, journal: journalTag(pending, merged)}
 	switch {
@@ -185,15 +187,14 @@ func journalTag(pending []symbolon.PendingDenial, merged []string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
 }
 
-// journalled is what the node's journal holds of this issuer.
-func (f *feed) journalled() (pending []symbolon.PendingDenial, merged []string) {
-	now := f.config.Now()
+// pending are the denials of the node's journal that concern the issuer.
+func (f *feed) pending() (list []symbolon.PendingDenial) {
 	for _, p := range f.config.Replica.Pending() {
-		if p.Denial.Concerns(f.id) && p.Denial.Expires.After(now) {
-			pending = append(pending, symbolon.PendingDenial{ID: p.ID, Key: p.Denial.Key(0, f.iss), Expires: wholeSeconds(p.Denial.Expires)})
+		if p.Denial.Concerns(f.id) {
+			list = append(list, symbolon.PendingDenial{ID: p.ID, Key: p.Denial.Key(0, f.iss), Expires: wholeSeconds(p.Denial.Expires)})
 		}
 	}
-	return pending, f.config.Replica.Merged()
+	return list
 }
 
 // newsFor reports whether there is something that a validator does not have who

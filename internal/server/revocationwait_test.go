@@ -18,6 +18,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/pgtest"
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/replica"
 )
 
 // waiters are requests that wait, in goroutines of their own.
@@ -125,6 +126,73 @@ func TestANewEpochWakes(t *testing.T) {
 	}
 	if set := f.set(<-w.answers, base); set.Epoch != first.Epoch+1 || set.Since != 0 || len(set.Entries) != 1 {
 		t.Errorf("%+v", set)
+	}
+}
+
+// TestAJournalledDenialWakes who waits, is told to who comes from elsewhere, and
+// is an entry once a commit holds it.
+func TestAJournalledDenialWakes(t *testing.T) {
+	f := newFixture(t)
+	w := newWaiters(f)
+	f.deny(ofClient("a"))
+	first := f.set(f.get(base+"/revocations"), base)
+	etag := f.get(base + "/revocations").Header().Get("Etag")
+	if first.Journal != "" {
+		t.Errorf("an empty journal is %q", first.Journal)
+	}
+	w.wait(t.Context(), 1, since(first, longest+"&journal="))
+	w.wait(t.Context(), 1, since(first, longest)) // does not say what it has
+	w.none("before the denial")
+	kept, err := f.replica.Journal(replica.Pending{Denial: *f.denial(ofClient("billing"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := symbolon.PendingDenial{ID: kept.ID, Key: symbolon.NewDenialKey(0, symbolon.DenyClient, "billing"), Expires: wholeSeconds(kept.Denial.Expires)}
+	for range 2 {
+		set := f.set(<-w.answers, base)
+		if len(set.Entries) != 0 || len(set.Pending) != 1 || set.Pending[0] != want || set.Seq != first.Seq || set.Journal == "" {
+			t.Errorf("%+v", set)
+		}
+	}
+	if w := f.get(base+"/revocations", "If-None-Match", etag); w.Code != http.StatusOK || w.Header().Get("Etag") == etag {
+		t.Errorf("%d: the tag says nothing of the journal", w.Code)
+	}
+	// Between two requests of a validator, on the way from another node.
+	second := f.set(f.get(base+since(first, longest+"&journal=")), base)
+	if len(second.Pending) != 1 {
+		t.Errorf("%+v", second)
+	}
+	w.wait(t.Context(), 1, since(second, longest+"&journal="+second.Journal))
+	f.deny(registry.Denial{What: registry.DenyJTI, Issuer: "partners", JTI: "x"})
+	w.none("of the same journal")
+
+	merged := f.denial(ofClient("billing"))
+	merged.Merged = []registry.MergedDenial{{ID: kept.ID, Expires: kept.Denial.Expires}}
+	f.apply(merged)
+	third := f.set(<-w.answers, base)
+	if len(third.Entries) != 1 || third.Entries[0].N == 0 || !slices.Equal(third.Merged, []string{kept.ID}) || third.Journal == second.Journal {
+		t.Errorf("%+v", third)
+	}
+	if err := f.replica.Forget(kept.ID); err != nil {
+		t.Fatal(err)
+	}
+	fourth := f.set(f.get(base+since(third, longest+"&journal="+third.Journal)), base)
+	if len(fourth.Pending) != 0 || !slices.Equal(fourth.Merged, []string{kept.ID}) {
+		t.Errorf("%+v", fourth)
+	}
+	f.advance(2 * time.Hour)
+	if last := f.set(f.get(base+"/revocations"), base); len(last.Merged) != 0 || last.Journal != "" {
+		t.Errorf("nobody holds it any more: %+v", last)
+	}
+	// Of another issuer: nobody is told here.
+	if _, err := f.replica.Journal(replica.Pending{Denial: *f.denial(registry.Denial{What: registry.DenyJTI, Issuer: "partners", JTI: "y"})}); err != nil {
+		t.Fatal(err)
+	}
+	if here := f.set(f.get(base+"/revocations"), base); len(here.Pending) != 0 {
+		t.Errorf("%+v", here)
+	}
+	if there := f.set(f.get(base+"/partners/revocations"), base+"/partners"); len(there.Pending) != 1 {
+		t.Errorf("%+v", there)
 	}
 }
 

@@ -85,7 +85,7 @@ func newFixtureOn(t testing.TB, dsn string) *fixture {
 		}
 		t.Cleanup(func() { local.Close() })
 	}
-	if f.replica, err = replica.Open(t.Context(), replica.Config{Store: f.store, Local: local, BaseURL: base, MaxStale: time.Hour, Now: f.now}); err != nil {
+	if f.replica, err = replica.Open(t.Context(), replica.Config{Store: f.store, Local: local, BaseURL: base, MaxStale: time.Hour, JournalFile: filepath.Join(dir, "deny.journal"), Now: f.now}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.replica.Close() })
