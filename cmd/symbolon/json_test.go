@@ -17,7 +17,7 @@ import (
 
 // printsNoObjects are the commands without --json.
 var printsNoObjects = []string{
-	"symbolon serve", "symbolon dev", // they run until they are told to stop
+	"symbolon serve", "symbolon guard", "symbolon dev", // they run until they are told to stop
 	"symbolon call",       // prints what the API answers
 	"symbolon completion", // prints a script
 }

@@ -42,7 +42,7 @@ client on this machine, and the lines that use them.`,
 			root.AddCommand(c)
 		}
 	}
-	add("run", newServeCmd(a), newDevCmd(a))
+	add("run", newServeCmd(a), newGuardCmd(a), newDevCmd(a))
 	add("use", newTokenCmd(a), newCallCmd(a), newInspectCmd(a), newKeygenCmd(a))
 	add("admin", newClientCmd(a), newAPICmd(a), newIssuerCmd(a), newKeyCmd(a), newOperatorCmd(a),
 		newApplyCmd(a), newPlanCmd(a), newExportCmd(a), newDenyCmd(a))

@@ -96,12 +96,11 @@ func readLimited(path string, limit int64) ([]byte, error) {
 }
 
 func (a *app) serve(cmd *cobra.Command, cfg node.Config, level string) error {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return usagef("--log %s is not a level; write debug, info, warn or error", level)
+	logger, err := a.leveled(level)
+	if err != nil {
+		return err
 	}
-	cfg.Version, cfg.Now, cfg.Getenv = version(), a.now, a.env
-	cfg.Logger = slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: l}))
+	cfg.Version, cfg.Now, cfg.Getenv, cfg.Logger = version(), a.now, a.env, logger
 	cfg.MasterKey, _ = a.env(keys.EnvName)
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer a.paceGarbage(ctx)()
@@ -114,6 +113,15 @@ func (a *app) serve(cmd *cobra.Command, cfg node.Config, level string) error {
 		fmt.Fprintf(a.stdout, "symbolon %s: listening on %s\n", cfg.Version, addr)
 	}
 	return n.Run(cmd.Context())
+}
+
+// leveled is a logger of that level.
+func (a *app) leveled(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, usagef("--log %s is not a level; write debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: l})), nil
 }
 
 // logger tells what went wrong, and no more.
