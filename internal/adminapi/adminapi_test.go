@@ -172,6 +172,7 @@ func TestOtherRoutes(t *testing.T) {
 	w.good(200, "POST", "/admin/v1/keys/"+ks[0].ID+"/revoke", "", nil)
 	w.good(201, "POST", "/admin/v1/clients", `{"id":"billing","no_secret":true}`, nil)
 	w.good(201, "POST", "/admin/v1/denials", `{"what":"client","client":"billing"}`, nil)
+	w.good(201, "POST", "/admin/v1/denials", `{"what":"tokens","client":"billing"}`, nil)
 	w.good(201, "POST", "/admin/v1/denials", `{"what":"jti","jti":"abc"}`, nil)
 	w.good(201, "POST", "/admin/v1/denials", `{"what":"kid","kid":"`+ks[0].ID+`"}`, nil)
 
@@ -265,6 +266,8 @@ func TestErrorsAreProblems(t *testing.T) {
 		{"GET", "/admin/v1/clients?limit=5000", "", 422, admin.Invalid, "limit 1000"},
 		{"GET", "/admin/v1/audit/changes?since=hidden-value", "", 422, admin.Invalid, "since"},
 		{"POST", "/admin/v1/denials", `{"what":"hidden-value"}`, 400, admin.Invalid, "kid or jti"},
+		{"POST", "/admin/v1/denials", `{"what":"token","token":"hidden-value"}`, 400, admin.Invalid, "no access token of this server"},
+		{"POST", "/admin/v1/denials", `{"what":"tokens","client":"nobody"}`, 404, admin.NotFound, "nobody"},
 		{"POST", "/admin/v1/apply", `{"set":"main","hidden":1}`, 400, admin.Invalid, ""},
 		{"POST", "/admin/v1/apply", `{"set":"Main"}`, 400, admin.Invalid, "set"},
 		{"DELETE", "/admin/v1/issuers/default", "", 409, admin.Refused, "default"},
