@@ -40,6 +40,7 @@ var parts = []part{
 	{"dpop", (*bench).dpop},
 	{"replay", (*bench).replay},
 	{"introspection", (*bench).introspection},
+	{"denials", (*bench).denials},
 	{"quiet", (*bench).quiet},
 	{"revocation", (*bench).revocation},
 	{"guard", (*bench).guarded},

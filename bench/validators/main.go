@@ -32,6 +32,7 @@ func main() {
 	for i := range *n {
 		api, err := resource.New(resource.Config{
 			Issuer: *issuer, Audience: *audience, TokenCache: 1000, HTTP: to(places[i%len(places)]),
+			Revocations: resource.Revocations{OnStale: resource.OnStaleDeny}, // one that does not follow lets nobody in
 		})
 		if err != nil {
 			log.Fatal(err)
