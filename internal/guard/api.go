@@ -20,6 +20,8 @@ const maxIntrospectionCache = Duration(time.Second)
 var members = map[string]string{
 	"Issuer": "issuer", "Audience": "audience", "PublicURL": "public_url", "Bound": "bound", "NonceKey": "nonce_key_file",
 	"PreviousNonceKeys[0]": "previous_nonce_key_files", "TokenCache": "token_cache",
+	"Introspection.ID": "introspection.client_id", "Introspection.Auth": "introspection", "Introspection.Cache": "introspection.cache",
+	"Revocations.MaxAge": "revocations.max_age", "Revocations.MaxStale": "revocations.max_stale",
 }
 
 // newAPI makes what decides about tokens.
@@ -27,6 +29,10 @@ func newAPI(c *Config) (*resource.API, error) {
 	cfg := resource.Config{
 		Issuer: c.Issuer, Audience: c.Audience, PublicURL: c.PublicURL, Bound: c.Bound, DataDir: c.DataDir,
 		TokenCache: *c.TokenCache, HTTP: c.HTTP, Now: c.Now, Logger: c.Logger,
+		Introspection: c.Introspection.config(),
+		Revocations: resource.Revocations{
+			MaxAge: time.Duration(c.Revocations.MaxAge), MaxStale: time.Duration(c.Revocations.MaxStale), OnStale: c.Revocations.OnStale,
+		},
 	}
 	for _, r := range c.Routes {
 		cfg.Scopes = append(cfg.Scopes, r.Scopes...)
@@ -72,13 +78,25 @@ func readNonceKey(path string) (resource.NonceKey, error) {
 	return key, nil
 }
 
-// auth is how the guard authenticates when it introspects.
-func (i *Introspection) auth() client.Auth {
+// config is what the file says; nil: nothing.
+func (i *Introspection) config() *resource.Introspection {
+	if i == nil {
+		return nil
+	}
+	cfg := &resource.Introspection{ID: i.ClientID, Always: i.Always}
 	switch {
 	case i.SecretFile != "":
-		return client.SecretFile(i.SecretFile)
+		cfg.Auth = client.SecretFile(i.SecretFile)
 	case i.CertFile != "":
-		return client.CertificateFiles(i.CertFile, i.KeyFile)
+		cfg.Auth = client.CertificateFiles(i.CertFile, i.KeyFile)
+	default:
+		cfg.Auth = client.PrivateKeyFile(i.KeyFile, i.KID)
 	}
-	return client.PrivateKeyFile(i.KeyFile, i.KID)
+	if i.Cache != nil {
+		cfg.Cache = time.Duration(*i.Cache)
+		if cfg.Cache == 0 {
+			cfg.Cache = -1 // zero is its default
+		}
+	}
+	return cfg
 }

@@ -36,6 +36,9 @@ func (c *Config) problems() []problem {
 	c.checkRoutes(bad)
 	c.checkCertificates(bad)
 	c.checkIntrospection(bad)
+	if r := c.Revocations; r.MaxAge != 0 && r.MaxAge < minMaxAge {
+		bad("revocations.max_age", "write 25s or more", "less than 25s: a quiet issuer is heard every 20s")
+	}
 	switch c.Revocations.OnStale {
 	case "", "deny", "allow":
 	default:
@@ -187,7 +190,7 @@ func (c *Config) checkIntrospection(bad complain) {
 	case i.KID != "" && (i.KeyFile == "" || i.CertFile != ""):
 		bad("introspection.kid", "remove it", "of use only with a key_file that is no certificate's")
 	}
-	if i.Cache > maxIntrospectionCache {
+	if i.Cache != nil && *i.Cache > maxIntrospectionCache {
 		bad("introspection.cache", "write 1s, or less", "at most 1s: a token that was revoked would be taken for longer")
 	}
 }

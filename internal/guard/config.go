@@ -35,9 +35,9 @@ type Config struct {
 	// the htu of a DPoP proof must say, and what upstreams are told in Host and
 	// X-Forwarded-Host. Default: the audience, where that is an http or https URL.
 	PublicURL string `yaml:"public_url"`
-	// DataDir keeps the last good keys, so that the guard starts while the issuer
-	// is away; default: they are kept in memory only. Who can write to it decides
-	// whose tokens are taken.
+	// DataDir keeps the last good keys and revocation set, so that the guard starts
+	// while the issuer is away; default: they are kept in memory only. Who can write
+	// to it decides whose tokens are taken.
 	DataDir string `yaml:"data_dir"`
 
 	// Proxy is the reverse proxy; ForwardAuth answers another one's questions. At
@@ -136,13 +136,15 @@ type Introspection struct {
 	CertFile   string `yaml:"cert_file"`
 	// Always asks about tokens that could be checked here, too.
 	Always bool `yaml:"always"`
-	// Cache is how long an answer is used, 1s at most; default: each request asks.
-	Cache Duration `yaml:"cache"`
+	// Cache is how long an answer is used, 1s at most; default 1s, 0s: each request
+	// asks.
+	Cache *Duration `yaml:"cache"`
 }
 
 // Revocations says how closely the issuer's revocation set is followed.
 type Revocations struct {
-	// MaxAge is how long ago a node may have been heard last; default 30s.
+	// MaxAge is how long ago a node may have been heard last; default 30s, 25s at
+	// least: a quiet one is heard every 20s.
 	MaxAge Duration `yaml:"max_age"`
 	// MaxStale is how old the last contact of that node with its store may be;
 	// default 24h. Keep it at least as long as the server's max_stale.
@@ -176,6 +178,7 @@ const (
 	defaultTokenCache      = 10000
 	defaultUpstreamTimeout = Duration(time.Minute)
 	defaultMaxAge          = Duration(30 * time.Second)
+	minMaxAge              = Duration(25 * time.Second)
 	defaultMaxStale        = Duration(24 * time.Hour)
 )
 

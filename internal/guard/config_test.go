@@ -79,6 +79,7 @@ func TestBadFiles(t *testing.T) {
 		"two ways to introspect":       {goodFile + "introspection: {client_id: a, secret_file: b, key_file: c}\n", "how the client authenticates is not clear"},
 		"a certificate without a key":  {goodFile + "introspection: {client_id: a, cert_file: b}\n", "how the client authenticates is not clear"},
 		"a long cache":                 {goodFile + "introspection: {client_id: a, secret_file: b, cache: 10s}\n", "introspection.cache: at most 1s"},
+		"an age that is too short":     {goodFile + "revocations: {max_age: 5s}\n", "guard.yaml:8:24: revocations.max_age: less than 25s"},
 		"a stale set":                  {goodFile + "revocations: {on_stale: ignore}\n", "revocations.on_stale: want deny or allow"},
 		"a time that is none":          {goodFile + "revocations: {max_age: soon}\n", `revocations.max_age: "soon" is not a duration; write for example 30s, 24h or 7d`},
 		"a negative time":              {goodFile + "revocations: {max_age: -1s}\n", "is not a duration"},

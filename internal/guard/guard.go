@@ -74,7 +74,7 @@ func New(cfg Config) (*Guard, error) {
 		return nil, err
 	}
 	g.wellKnown, g.metadata = metadataOf(g.api)
-	g.live.init(cfg.Now, g.stands)
+	g.live.init(cfg.Now, g.api.Stands)
 	for _, step := range []func() error{g.newProxy, g.newForwardAuth, g.newHealth} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, g.api.Close())

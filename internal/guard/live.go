@@ -12,8 +12,10 @@ import (
 
 // Times of watching over requests under way.
 const (
-	watchEvery  = 500 * time.Millisecond // how exactly a stream ends with its token
-	verifyEvery = 5 * time.Second        // how often a token is looked at again
+	watchEvery = 250 * time.Millisecond // how exactly a stream ends with its token
+	// doubtTime is for how long it may be unknown whether a token still stands: an
+	// issuer that does not answer once must not cut all streams.
+	doubtTime = 10 * time.Second
 	// finishTime is what an answer of known length gets beyond its token's end:
 	// it was asked for in time.
 	finishTime = 30 * time.Second
@@ -27,30 +29,28 @@ var (
 // exchange is a request under way to the API, with the token that let it in.
 type exchange struct {
 	caller *resource.Caller
-	token  string
-	scopes []string
 	end    context.CancelCauseFunc
 
-	stream atomic.Bool // it goes on until somebody ends it
-	at     time.Time   // when its token was last looked at; of the watch alone
+	stream  atomic.Bool // it goes on until somebody ends it
+	looking atomic.Bool // whether the token stands is being asked
+	doubted time.Time   // since when that is not known; of who looks
 }
 
 // live are the exchanges whose callers had a token. A stream must not outlive the
 // right to it.
 type live struct {
 	now    func() time.Time
-	stands func(*exchange) error // why its token is refused now; nil: it is good
+	stands func(context.Context, *resource.Caller) error // why its token is refused now; nil: it is good
 
 	mu  sync.Mutex
 	all map[*exchange]struct{}
 }
 
-func (l *live) init(now func() time.Time, stands func(*exchange) error) {
+func (l *live) init(now func() time.Time, stands func(context.Context, *resource.Caller) error) {
 	l.now, l.stands, l.all = now, stands, make(map[*exchange]struct{})
 }
 
 func (l *live) add(e *exchange) {
-	e.at = l.now()
 	l.mu.Lock()
 	l.all[e] = struct{}{}
 	l.mu.Unlock()
@@ -88,36 +88,42 @@ func (l *live) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			l.look()
+			l.look(ctx)
 		}
 	}
 }
 
-func (l *live) look() {
+// look does not wait for an issuer that is asked about a token.
+func (l *live) look(ctx context.Context) {
 	now := l.now()
 	for _, e := range l.list() {
 		last := e.caller.Expiry
 		if !e.stream.Load() {
 			last = last.Add(finishTime)
 		}
-		if !now.Before(last) {
+		switch {
+		case !now.Before(last):
 			e.end(errEnded)
-			continue
-		}
-		if now.Before(e.caller.Expiry) && (now.Sub(e.at) >= verifyEvery || now.Before(e.at)) {
-			e.at = now
-			if err := l.stands(e); err != nil {
-				e.end(err)
-			}
+		case now.Before(e.caller.Expiry) && e.looking.CompareAndSwap(false, true):
+			go func() {
+				defer e.looking.Store(false)
+				l.judge(ctx, e, now)
+			}()
 		}
 	}
 }
 
-// stands asks whether the token would be taken now: its key may have been
-// revoked.
-func (g *Guard) stands(e *exchange) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	_, err := g.api.ExplainToken(ctx, e.token, e.scopes...)
-	return err
+// judge ends an exchange whose token is refused by now.
+func (l *live) judge(ctx context.Context, e *exchange, now time.Time) {
+	err := l.stands(ctx, e.caller)
+	switch {
+	case err == nil || ctx.Err() != nil:
+		e.doubted = time.Time{}
+	case symbolon.AsError(err).Code != symbolon.TemporarilyUnavailable:
+		e.end(err)
+	case e.doubted.IsZero():
+		e.doubted = now
+	case now.Sub(e.doubted) >= doubtTime:
+		e.end(err)
+	}
 }

@@ -115,7 +115,8 @@ func start(t *testing.T, api http.Handler, change func(*Config)) *world {
 		Proxy:       &Proxy{Listen: w.addr, Upstream: w.upstream.URL},
 		ForwardAuth: &ForwardAuth{Listen: w.asked, Headers: "nginx", Trusted: []string{"127.0.0.1/32"}},
 		Routes:      standardRoutes, Now: w.auth.Now,
-		Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Revocations: Revocations{OnStale: "allow"}, // the clock jumps
+		Logger:      slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if change != nil {
 		change(&cfg)

@@ -62,7 +62,7 @@ func (g *Guard) serveProxy(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return g.refuse(x, err)
 	}
-	g.forward(x, r, route, caller)
+	g.forward(x, r, caller)
 	return nil
 }
 
@@ -76,15 +76,14 @@ func (g *Guard) refuse(x *web.Exchange, err error) error {
 }
 
 // forward lets the request through and its answer back.
-func (g *Guard) forward(x *web.Exchange, r *http.Request, rt *route, caller *resource.Caller) {
+func (g *Guard) forward(x *web.Exchange, r *http.Request, caller *resource.Caller) {
 	p := &passage{caller: caller, requestID: x.RequestID, peer: x.Peer, websocket: isWebSocket(r), final: x.Header().Get("Connection") == "close"}
 	ctx := context.WithValue(r.Context(), passageKey{}, p)
 	if caller != nil {
 		p.nonce = g.renewed(r.Header[symbolon.HeaderDPoP], caller)
 		var end context.CancelCauseFunc
 		ctx, end = context.WithCancelCause(ctx)
-		_, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		p.live = &exchange{caller: caller, token: strings.Trim(text, " \t"), scopes: rt.scopes, end: end}
+		p.live = &exchange{caller: caller, end: end}
 		p.live.stream.Store(r.ContentLength < 0)
 		g.live.add(p.live)
 		defer func() { g.live.remove(p.live); end(nil) }()

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/resource"
 )
 
 // streaming is an API whose answers go on until their caller leaves.
@@ -176,22 +179,56 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	}
 }
 
-// TestStreamsEndWhenTheirTokenIsRefused: here its key was revoked.
-func TestStreamsEndWhenTheirTokenIsRefused(t *testing.T) {
+// TestStreamsEndWhenTheirClientIsDenied, and its next request is refused.
+func TestStreamsEndWhenTheirClientIsDenied(t *testing.T) {
 	w := start(t, http.HandlerFunc(streaming), nil)
-	_, r := open(t, w.addr, "GET /orders/events HTTP/1.1\r\nHost: a\r\nAuthorization: "+w.bearer(t)+"\r\n\r\n")
-	line(t, r, "first")
-	was := w.live.stands
-	w.live.mu.Lock()
-	w.live.stands = func(e *exchange) error {
-		if err := was(e); err != nil {
-			return fmt.Errorf("refused too early: %w", err)
-		}
-		return errEnded
+	token := "Authorization: " + w.bearer(t) + "\r\n"
+	_, events := open(t, w.addr, "GET /orders/events HTTP/1.1\r\nHost: a\r\n"+token+"\r\n")
+	line(t, events, "first")
+	_, socket := open(t, w.addr, "GET /orders/socket HTTP/1.1\r\nHost: a\r\n"+token+webSocket+"\r\n")
+	line(t, socket, "101 Switching")
+	_, late := open(t, w.addr, "GET /orders/late HTTP/1.1\r\nHost: a\r\n"+token+"\r\n")
+	_, free := open(t, w.addr, "GET /public/events HTTP/1.1\r\nHost: a\r\n\r\n")
+	line(t, free, "first")
+	w.auth.Disable("billing")
+	began := time.Now()
+	cutOff(t, "events", events)
+	cutOff(t, "a socket", socket)
+	line(t, late, "401 Unauthorized")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s", took)
 	}
-	w.live.mu.Unlock()
-	w.auth.Advance(verifyEvery)
-	cutOff(t, "events", r)
+	if resp, body := raw(t, w.addr, "GET /orders HTTP/1.1\r\nHost: a\r\n"+token+"\r\n"); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "revoked") {
+		t.Errorf("the next request: %d %s", resp.StatusCode, body)
+	}
+	if n := len(w.live.list()); n != 0 {
+		t.Errorf("%d exchanges are left", n)
+	}
+}
+
+// TestDoubtEndsNoStreamAtOnce: an issuer that cannot be asked for a moment.
+func TestDoubtEndsNoStreamAtOnce(t *testing.T) {
+	var answer error
+	now := time.Unix(1000, 0)
+	var l live
+	l.init(func() time.Time { return now }, func(context.Context, *resource.Caller) error { return answer })
+	var ended error
+	e := &exchange{caller: &resource.Caller{}, end: func(cause error) { ended = cause }}
+	away := symbolon.NewError(symbolon.TemporarilyUnavailable, "away")
+	for step, c := range []struct {
+		after time.Duration
+		is    error
+		want  error
+	}{
+		{0, nil, nil}, {time.Second, away, nil}, {doubtTime - 1, away, nil}, {0, nil, nil}, {time.Second, away, nil},
+		{doubtTime - 1, away, nil}, {1, away, away}, {0, errEnded, errEnded},
+	} {
+		now, answer = now.Add(c.after), c.is
+		l.judge(t.Context(), e, now)
+		if ended != c.want {
+			t.Errorf("step %d: ended by %v, want %v", step, ended, c.want)
+		}
+	}
 }
 
 // TestStoppingEndsWhatGoesOn, WebSockets included, and loses no answer.
