@@ -4,7 +4,7 @@
 // comes from a second process. Figures are ratios, so that they mean the same
 // on another machine; times stand only where a time is what is promised.
 //
-//	go run ./bench                 everything, in about forty minutes
+//	go run ./bench                 everything, in about an hour
 //	go run ./bench -only tokens    one part
 //	go run ./bench -short          a tenth of the requests, to see that it runs
 package main
