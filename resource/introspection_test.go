@@ -233,7 +233,9 @@ func TestNoAnswerLetsNobodyIn(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, `{"active":true,"cnf":{"kid":"x"}}`)
 		},
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		},
 		"silence":    func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"hanging up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {

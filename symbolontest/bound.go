@@ -42,7 +42,9 @@ func (a *API) serve(s *httptest.Server, scheme, scope string, h http.Handler) st
 // at is the API's own half where callers reach it at the URL.
 func (a *API) at(publicURL string) *resource.API {
 	a.server.t.Helper()
-	r, err := resource.New(resource.Config{Issuer: a.server.URL, Audience: a.Identifier, PublicURL: publicURL, Now: a.server.Now})
+	r, err := resource.New(resource.Config{
+		Issuer: a.server.URL, Audience: a.Identifier, PublicURL: publicURL, Now: a.server.Now, Introspection: a.introspection,
+	})
 	if err != nil {
 		a.server.t.Fatal(err)
 	}

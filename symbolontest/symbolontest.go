@@ -18,6 +18,8 @@
 //	url := orders.ServeTLS("orders:read", handler)
 //	billing := auth.CertificateClient("billing", orders, "orders:read")
 //	resp, err := billing.HTTP().Get(url + "/orders")
+//
+// OpaqueAPI makes an API whose tokens only the server can read.
 package symbolontest
 
 import (
@@ -60,6 +62,8 @@ type API struct {
 	Identifier string // the aud of its tokens
 	server     *Server
 	origins    []string // where it is served
+
+	introspection *resource.Introspection // nil: its tokens are signed
 }
 
 // Client is a registered client: a ready client.Client, and what others need to
@@ -119,17 +123,21 @@ func (s *Server) Advance(d time.Duration) {
 // API makes an API "https://ID.example.com" with these scopes.
 func (s *Server) API(id string, scopes ...string) *API {
 	s.t.Helper()
-	api := registry.API{
-		ID: id, Issuer: registry.DefaultIssuer, Identifier: "https://" + id + ".example.com",
-		Scopes: make(map[string]registry.Scope),
-	}
+	return s.api(registry.API{ID: id}, scopes)
+}
+
+// api completes the API and makes it.
+func (s *Server) api(api registry.API, scopes []string) *API {
+	s.t.Helper()
+	api.Issuer, api.Identifier = registry.DefaultIssuer, "https://"+api.ID+".example.com"
+	api.Scopes = make(map[string]registry.Scope)
 	for _, scope := range scopes {
 		api.Scopes[scope] = registry.Scope{}
 	}
 	if _, _, err := s.node.Admin().CreateAPI(s.t.Context(), admin.System(), api); err != nil {
 		s.t.Fatal(err)
 	}
-	return &API{ID: id, Identifier: api.Identifier, server: s}
+	return &API{ID: api.ID, Identifier: api.Identifier, server: s}
 }
 
 // Client makes a client with a secret that may ask the API for these scopes,
