@@ -78,7 +78,7 @@ func (a *Admin) notRecorded(ctx context.Context, requestID string) error {
 	if a.Keep > 0 {
 		kept = fmt.Sprintf("for %s (audit.keep)", registry.Duration(a.Keep))
 	}
-	e.Fix = "compare it with the answer's Request-Id header; what was asked of the token endpoint is kept " + kept +
+	e.Fix = "compare it with the answer's Request-Id header; what clients asked is kept " + kept +
 		", of a flood of refusals a part, and of requests to other places nothing"
 	if others := a.otherNodes(ctx); len(others) > 0 {
 		e.Fix += "; or another node answered it (" + strings.Join(others, ", ") + "): ask there, for tokens and for refusals that were not copied to the store"

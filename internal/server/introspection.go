@@ -33,8 +33,6 @@ func (s *Server) introspect(ctx context.Context, c *call) error {
 	var answer symbolon.IntrospectionAnswer
 	if why == nil {
 		answer = symbolon.IntrospectionAnswer{Active: true, TokenType: typeOf(t.claims), Claims: *t.claims}
-	} else {
-		c.notes(why)
 	}
 	// RFC 7662 §2.2, §4: of a token that is not active, for whatever reason, the
 	// answer says nothing else.
@@ -48,9 +46,10 @@ func (s *Server) introspect(ctx context.Context, c *call) error {
 }
 
 // notes keeps why a token does not count, for operators.
-func (c *call) notes(why *fault) {
-	c.trace.Fail(checkToken, why.clause, why.expected, why.got, why.fix)
+func (c *call) notes(check string, why *fault) *fault {
+	c.trace.Fail(check, why.clause, why.expected, why.got, why.fix)
 	c.record.Reason = why.cause.Error()
+	return why
 }
 
 var (
@@ -61,25 +60,21 @@ var (
 // inspect makes all checks of RFC 7662 §4. What it gives of the token is what the
 // client may know; apis are those of the token that the client serves.
 func (s *Server) inspect(c *call) (t issuedToken, apis []*registry.API, why *fault) {
-	if t, why = s.recognize(c, c.request.Token); why != nil {
+	if t, why = s.current(c); why != nil {
 		return t, nil, why
 	}
-	if why = t.alive(c.now); why != nil {
-		return t, nil, why
-	}
-	c.trace.OK("expiry", clauseToken, "a token that has not expired", "alive")
-	denied := &fault{clauseToken, "a token that nothing denies", "denied", "symbolon explain, of the change that denied it; the program gets a new token unless it is disabled", errTokenDenied}
+	denied := &fault{clauseToken, "a token that nothing denies", "denied", "symbolon deny list; the program gets a new token unless it is disabled", errTokenDenied}
 	if c.Issuer.Denied(t.facts()) {
-		return t, nil, denied
+		return t, nil, c.notes("denials", denied)
 	}
 	apis, deniedAt := c.served(&t)
 	switch {
 	case len(apis) > 0:
 	case deniedAt:
-		return t, nil, denied
+		return t, nil, c.notes("denials", denied)
 	default:
-		return t, nil, &fault{"RFC 7662 §2.2", "a token for an API that client " + c.record.Client + " serves", "for others",
-			"symbolon api update --resource-server, if the client is the API's", errTokenNotYours}
+		return t, nil, c.notes("audience", &fault{"RFC 7662 §2.2", "a token for an API that client " + c.record.Client + " serves", "for others",
+			"symbolon api update --resource-server, if the client is the API's", errTokenNotYours})
 	}
 	c.trace.OK("denials", clauseToken, "a token that nothing denies", "none")
 	t.cut(c.Issuer, apis)

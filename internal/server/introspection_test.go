@@ -467,7 +467,7 @@ func TestAnswersLeaveRecords(t *testing.T) {
 		jti, verified                          bool
 	}{
 		{audit.Answered, "introspection", "orders-api", "orders", "audience", true, true},
-		{audit.Answered, "introspection", "bare-api", "", "token", true, true},
+		{audit.Answered, "introspection", "bare-api", "", "audience", true, true},
 		{audit.Answered, "revocation", "billing", "", "revocation", true, true},
 		{audit.Answered, "revocation", "billing", "", "token", false, true},
 		{audit.Refused, "revocation", "orders-api", "", "owner", true, true},

@@ -103,12 +103,18 @@ func (s *Server) verifySigned(c *call, text string) (*jose.Token, *fault) {
 	return token, nil
 }
 
-// alive says why a token has come to its end by itself.
-func (t *issuedToken) alive(now time.Time) *fault {
-	// RFC 7519 §4.1.4: not on or after exp. Of its own clock the issuer needs no leeway.
-	if now.Unix() < t.claims.Expiry {
-		return nil
+// current recognizes the token that the request is about, and looks whether it has
+// come to its end by itself.
+func (s *Server) current(c *call) (t issuedToken, why *fault) {
+	if t, why = s.recognize(c, c.request.Token); why != nil {
+		return t, c.notes(checkToken, why)
 	}
-	return &fault{clauseToken, "a token that has not expired", "expired at " + time.Unix(t.claims.Expiry, 0).UTC().Format(time.RFC3339),
-		"have the program get a new token", errTokenExpired}
+	const name, alive = "expiry", "a token that has not expired"
+	// RFC 7519 §4.1.4: not on or after exp. Of its own clock the issuer needs no leeway.
+	if c.now.Unix() < t.claims.Expiry {
+		c.trace.OK(name, clauseToken, alive, "alive")
+		return t, nil
+	}
+	return t, c.notes(name, &fault{clauseToken, alive, "expired at " + time.Unix(t.claims.Expiry, 0).UTC().Format(time.RFC3339),
+		"have the program get a new token", errTokenExpired})
 }

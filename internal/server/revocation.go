@@ -49,13 +49,9 @@ func (s *Server) revoke(ctx context.Context, c *call) error {
 	}
 	// RFC 7009 §2.2: the answer is its status.
 	c.contentType, c.out = nil, c.out[:0]
-	t, why := s.recognize(c, c.request.Token)
-	if why == nil {
-		why = t.alive(c.now)
-	}
+	t, why := s.current(c)
 	if why != nil {
 		// RFC 7009 §2.2: the token is no good, which is what the client wants.
-		c.notes(why)
 		return s.keep(c, audit.Answered)
 	}
 	const name, clause, own = "owner", "RFC 7009 §2.1", "a token of the client's own"
