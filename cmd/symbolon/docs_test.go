@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/symbolon/symbolon/internal/config"
+	"github.com/symbolon/symbolon/internal/guard"
 	"github.com/symbolon/symbolon/internal/node"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/state"
@@ -112,6 +113,12 @@ func read(t *testing.T, b block, name string) any {
 	switch name {
 	case "symbolon.yaml", "with-fleet.yaml", "behind-proxy.yaml":
 		var cfg node.Config
+		if err := config.Decode(name, []byte(b.text), &cfg); err != nil {
+			t.Fatalf("%s:%d: %v", b.page, b.line, err)
+		}
+		return cfg
+	case "guard.yaml", "forward-auth.yaml":
+		var cfg guard.Config
 		if err := config.Decode(name, []byte(b.text), &cfg); err != nil {
 			t.Fatalf("%s:%d: %v", b.page, b.line, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symbolon/symbolon/internal/guard"
 	"github.com/symbolon/symbolon/internal/node"
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -69,7 +70,9 @@ type step struct {
 var (
 	exitComment = regexp.MustCompile(`# exit code (\d+)\n$`)
 	onLoopback  = regexp.MustCompile(`\b(127\.0\.0\.1|localhost):(\d+)\b`)
-	fileComment = map[string]string{"yaml": "# ", "haproxy": "# ", "go": "// "}
+	fileComment = map[string]string{
+		"yaml": "# ", "haproxy": "# ", "nginx": "# ", "apache": "# ", "caddy": "# ", "go": "// ",
+	}
 )
 
 // readHowto reads a page. It knows what to do with every block, or says so.
@@ -209,6 +212,20 @@ func howtoYAML(t *testing.T) map[string]any {
 		"docs/howto/private-key-jwt.md with-fleet.yaml": node.Config{URL: "http://127.0.0.1:8080", Listen: plain, JWKSURIAllow: []string{"127.0.0.0/8", "::1"}},
 		"docs/howto/private-key-jwt.md state.yaml": objects{
 			Clients: []registry.Client{{ID: "nightly", Keys: keys, Access: access}},
+		},
+		"docs/howto/guard.md symbolon.yaml": node.Config{URL: "http://127.0.0.1:8080", Listen: plain},
+		"docs/howto/guard.md guard.yaml": guard.Config{
+			Issuer: "http://127.0.0.1:8080", Audience: "http://127.0.0.1:8090", DataDir: "./guard",
+			Proxy: &guard.Proxy{Listen: "127.0.0.1:8090", Upstream: "http://127.0.0.1:3000"}, Health: "127.0.0.1:8092",
+			Routes: []guard.Route{
+				{Match: "GET /orders", Scopes: []string{"orders:read"}}, {Match: "GET /orders/{id}", Scopes: []string{"orders:read"}},
+				{Match: "POST /orders", Scopes: []string{"orders:write"}}, {Match: "/public/", Allow: "anyone"},
+			},
+		},
+		"docs/howto/guard.md forward-auth.yaml": guard.Config{
+			Issuer: "http://127.0.0.1:8080", Audience: "http://127.0.0.1:8090",
+			ForwardAuth: &guard.ForwardAuth{Listen: "127.0.0.1:8091", Headers: "nginx", Trusted: []string{"127.0.0.1"}},
+			Routes:      []guard.Route{{Match: "GET /orders", Scopes: []string{"orders:read"}}, {Match: "/public/", Allow: "anyone"}},
 		},
 		"docs/howto/dpop.md symbolon.yaml": node.Config{URL: "http://127.0.0.1:8080", Listen: plain},
 		"docs/howto/dpop.md state.yaml": objects{
