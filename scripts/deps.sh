@@ -7,7 +7,7 @@ mode=$1 staticcheck_version=$2
 # program (or file) → Debian package
 declare -A package=(
   [curl]=curl [openssl]=openssl [python3]=python3 [jq]=jq
-  [haproxy]=haproxy [prometheus]=prometheus
+  [haproxy]=haproxy [prometheus]=prometheus [nginx]=nginx-light [apache2]=apache2-bin [caddy]=caddy
   [postgres]=postgresql [psql]=postgresql-client [sqlite3]=sqlite3
   [setpriv]=util-linux [git]=git
   [gcc]=gcc [stdio.h]=libc6-dev # for go test -race

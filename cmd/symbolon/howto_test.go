@@ -213,7 +213,8 @@ func howtoYAML(t *testing.T) map[string]any {
 		"docs/howto/private-key-jwt.md state.yaml": objects{
 			Clients: []registry.Client{{ID: "nightly", Keys: keys, Access: access}},
 		},
-		"docs/howto/guard.md symbolon.yaml": node.Config{URL: "http://127.0.0.1:8080", Listen: plain},
+		"docs/howto/introspection.md symbolon.yaml": node.Config{URL: "http://127.0.0.1:8080", Listen: plain},
+		"docs/howto/guard.md symbolon.yaml":         node.Config{URL: "http://127.0.0.1:8080", Listen: plain},
 		"docs/howto/guard.md guard.yaml": guard.Config{
 			Issuer: "http://127.0.0.1:8080", Audience: "http://127.0.0.1:8090", DataDir: "./guard",
 			Proxy: &guard.Proxy{Listen: "127.0.0.1:8090", Upstream: "http://127.0.0.1:3000"}, Health: "127.0.0.1:8092",
@@ -255,10 +256,11 @@ func howtoYAML(t *testing.T) map[string]any {
 
 // sampleFiles are those that the declarative files of the documentation name.
 var sampleFiles = map[string]string{
-	"billing.secret": strings.Repeat("x", 40),
-	"billing.pub":    samplePublicKey,
-	"billing-2.pub":  samplePublicKey,
-	"reports.crt":    sampleCertificate,
+	"billing.secret":    strings.Repeat("x", 40),
+	"prometheus.secret": strings.Repeat("x", 40),
+	"billing.pub":       samplePublicKey,
+	"billing-2.pub":     samplePublicKey,
+	"reports.crt":       sampleCertificate,
 }
 
 const (
