@@ -45,7 +45,9 @@ func (g *Guard) serveForwardAuth(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := x.Header()
 	web.NoStore(h)
-	if caller != nil {
+	if caller == nil {
+		unidentified(h)
+	} else {
 		identify(h, caller)
 		if nonce := g.renewed(q.header[symbolon.HeaderDPoP], caller); nonce != "" {
 			h[symbolon.HeaderDPoPNonce] = []string{nonce}

@@ -81,6 +81,9 @@ func TestForwardAuthPresets(t *testing.T) {
 				if resp.StatusCode != c.status || !strings.Contains(said, c.says) {
 					t.Errorf("%s %s %.40q: %d %s, want %d %s", c.method, c.uri, c.more, resp.StatusCode, said, c.status, c.says)
 				}
+				if who, there := resp.Header["X-Auth-Client-Id"]; c.status == 200 && (!there || who[0] != "") {
+					t.Errorf("%s %s: %q: a proxy must hear that there is no caller", c.method, c.uri, resp.Header)
+				}
 				if len(resp.Header["Www-Authenticate"]) > 1 || c.status != 200 && resp.Header.Get("X-Auth-Client-Id") != "" {
 					t.Errorf("%s %s: %q", c.method, c.uri, resp.Header)
 				}

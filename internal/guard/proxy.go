@@ -81,9 +81,12 @@ func (g *Guard) forward(x *web.Exchange, r *http.Request, caller *resource.Calle
 	ctx := context.WithValue(r.Context(), passageKey{}, p)
 	if caller != nil {
 		p.nonce = g.renewed(r.Header[symbolon.HeaderDPoP], caller)
-		var end context.CancelCauseFunc
-		ctx, end = context.WithCancelCause(ctx)
-		p.live = &exchange{caller: caller, end: end}
+		cancelled, end := context.WithCancelCause(ctx)
+		ctx = cancelled
+		p.live = &exchange{caller: caller, end: func(cause error) {
+			g.cfg.Logger.Debug("a request under way is ended", "request_id", p.requestID, "client", caller.ClientID, "cause", cause)
+			end(cause)
+		}}
 		p.live.stream.Store(r.ContentLength < 0)
 		g.live.add(p.live)
 		defer func() { g.live.remove(p.live); end(nil) }()
@@ -174,6 +177,14 @@ func identify(h http.Header, c *resource.Caller) {
 	h[headerClientID] = []string{c.ClientID}
 	h[headerSubject] = []string{c.Subject}
 	h[headerScope] = []string{strings.Join(c.Scopes, " ")}
+}
+
+// unidentified says to a proxy that there is no caller. Caddy 2.6 would write the
+// name of a variable where a header is missing, which an API could take for one.
+func unidentified(h http.Header) {
+	for _, name := range []string{headerClientID, headerSubject, headerScope} {
+		h[name] = []string{""}
+	}
 }
 
 // isWebSocket: RFC 6455 §4.1: the one protocol to which a connection may change,
