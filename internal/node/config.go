@@ -190,7 +190,7 @@ func (c *Config) validate() error {
 	if err != nil {
 		bad("trusted_proxies: %w", err)
 	}
-	if _, err := networks(c.JWKSURIAllow); err != nil {
+	if _, err := web.ParseNetworks(c.JWKSURIAllow); err != nil {
 		bad("jwks_uri_allow: %w", err)
 	}
 	c.checkMTLS(len(proxies) > 0, bad)
@@ -227,10 +227,7 @@ func (c *Config) checkListener(l Listener, behindProxy bool) error {
 }
 
 // proxies parses TrustedProxies.
-func (c *Config) proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
-
-// networks parses networks or single addresses.
-func networks(texts []string) ([]netip.Prefix, error) { return web.ParseNetworks(texts) }
+func (c *Config) proxies() ([]netip.Prefix, error) { return web.ParseNetworks(c.TrustedProxies) }
 
 // base is the default issuer's URL as tokens carry it: without a final slash.
 func (c *Config) base() string { return strings.TrimSuffix(c.URL, "/") }

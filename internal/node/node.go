@@ -252,7 +252,7 @@ func (n *Node) openServer(context.Context) (err error) {
 	if n.proxies, err = n.cfg.proxies(); err != nil {
 		return err
 	}
-	allow, err := networks(n.cfg.JWKSURIAllow)
+	allow, err := web.ParseNetworks(n.cfg.JWKSURIAllow)
 	if err != nil {
 		return err
 	}
