@@ -69,11 +69,13 @@ func TestAServerThatIsAwayIsNotHammered(t *testing.T) {
 
 // TestRetryAfterIsFollowed: nothing is asked before, and callers are told the rest.
 func TestRetryAfterIsFollowed(t *testing.T) {
-	for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInternalServerError} {
+	for status, code := range map[int]string{
+		http.StatusTooManyRequests: "temporarily_unavailable", http.StatusServiceUnavailable: "temporarily_unavailable", http.StatusInternalServerError: "server_error",
+	} {
 		questions(t, func(t *testing.T, i *Introspector, s *asked) {
 			s.answer(func(w http.ResponseWriter, r *request) {
 				w.Header().Set("Retry-After", "100")
-				refuse(w, status, "temporarily_unavailable")
+				refuse(w, status, code)
 			})
 			failed(t, i)
 			time.Sleep(99 * time.Second)

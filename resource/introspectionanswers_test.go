@@ -274,6 +274,22 @@ func TestAnswersLeave(t *testing.T) {
 	})
 }
 
+// TestCloseEndsOpenQuestions: it does not wait for an issuer that says nothing.
+func TestCloseEndsOpenQuestions(t *testing.T) {
+	told(t, func(t *testing.T, a *API, s *teller) {
+		s.reply(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		begin := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() { refusedAs(t, a, with("opaque"), errNoAnswer) })
+		time.Sleep(time.Second)
+		a.Close()
+		wg.Wait()
+		if d := time.Since(begin); d != time.Second {
+			t.Errorf("waited for %s", d)
+		}
+	})
+}
+
 // TestAClockThatIsSetBackKeepsNoAnswer longer than its second.
 func TestAClockThatIsSetBackKeepsNoAnswer(t *testing.T) {
 	s := newTeller(t)

@@ -13,7 +13,8 @@
 //
 // Every check is local. The issuer's keys and what it denies are fetched in the
 // background and kept, on disk too where Config.DataDir says so; while the issuer
-// is away the last good ones stay in use.
+// is away the last good ones stay in use. Only about tokens that nobody but the
+// issuer can read is it asked itself, where Config.Introspection says so.
 package resource
 
 import (
