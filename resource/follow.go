@@ -41,7 +41,12 @@ type follower struct {
 	mu      sync.Mutex
 	at      places
 	running bool
-	absent  bool // the metadata was read, and names no set
+	absent  bool               // the metadata was read, and names no set
+	waiting context.CancelFunc // ends the request under way; nil: none is
+	round   chan struct{}      // closed when the issuer was asked in a hurry; nil: nobody is in one
+	hurried time.Time          // when somebody last was
+
+	wake chan struct{} // ends a pause
 
 	// Of the goroutine that follows alone.
 	keys      *jose.KeySet
@@ -55,7 +60,7 @@ type follower struct {
 type places struct{ set, keys string }
 
 func (f *follower) init(cfg *Config, issuer string) {
-	f.cfg, f.issuer, f.tried = cfg, issuer, make(chan struct{})
+	f.cfg, f.issuer, f.tried, f.wake = cfg, issuer, make(chan struct{}), make(chan struct{}, 1)
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.begin = sync.OnceFunc(f.start)
 }
@@ -140,9 +145,15 @@ func (f *follower) inForce(ctx context.Context, now time.Time, t *symbolon.Trace
 		}
 		set = f.current.Load()
 	}
+	if set != nil && !f.good(set, now) {
+		// The machine may have slept, or its clock been set: the issuer is asked at
+		// once, before somebody is refused.
+		f.hurry(ctx)
+		set, now = f.current.Load(), f.cfg.Now()
+	}
 	policy := &f.cfg.Revocations
 	switch {
-	case set != nil && now.Unix()-set.asOf > int64(policy.MaxStale/time.Second):
+	case set != nil && f.old(set, now):
 		return nil, f.stale(t, "a set that is not older than "+policy.MaxStale.String(), "of "+at(set.asOf))
 	case set != nil && f.recent(now), policy.OnStale != OnStaleDeny:
 		if set == nil {
@@ -151,6 +162,46 @@ func (f *follower) inForce(ctx context.Context, now time.Time, t *symbolon.Trace
 		return set, nil
 	}
 	return nil, f.stale(t, "an issuer that was heard in the last "+policy.MaxAge.String(), f.when(set))
+}
+
+// good reports whether the set can be gone by whatever the policy.
+func (f *follower) good(set *heldSet, now time.Time) bool {
+	return !f.old(set, now) && (f.recent(now) || f.cfg.Revocations.OnStale != OnStaleDeny)
+}
+
+// old reports whether the node that made the set had not heard from its store for
+// too long.
+func (f *follower) old(set *heldSet, now time.Time) bool {
+	return now.Unix()-set.asOf > int64(f.cfg.Revocations.MaxStale/time.Second)
+}
+
+// hurry has the issuer asked at once, and waits for what comes, but not for long.
+// It is asked so at most once in ten seconds, whatever requests there are.
+func (f *follower) hurry(ctx context.Context) {
+	f.mu.Lock()
+	if f.round == nil {
+		if !f.running || time.Since(f.hurried) < keyPause {
+			f.mu.Unlock()
+			return
+		}
+		f.hurried, f.round = time.Now(), make(chan struct{})
+		if f.waiting != nil {
+			f.waiting()
+		}
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	}
+	round := f.round
+	f.mu.Unlock()
+	wait := time.NewTimer(keyWait)
+	defer wait.Stop()
+	select {
+	case <-round:
+	case <-wait.C:
+	case <-ctx.Done():
+	}
 }
 
 // recent reports whether the issuer was heard within MaxAge. What was heard in
@@ -194,13 +245,20 @@ func (f *follower) run() {
 		case <-f.ctx.Done():
 			return
 		case <-pause.C:
+		case <-f.wake:
 		}
+		round := f.inHurry()
+		f.impatient = f.impatient || round != nil
 		began := time.Now()
 		again, err := f.poll()
 		if f.ctx.Err() != nil {
 			return
 		}
 		f.wasTried()
+		if f.answered(round) {
+			pause.Reset(0) // the request was ended for one in a hurry
+			continue
+		}
 		if err != nil {
 			f.row++
 			again = max(again, spread(min(firstFail<<min(f.row-1, 10), mostFail)))
@@ -214,6 +272,25 @@ func (f *follower) run() {
 		}
 		pause.Reset(max(again, 0))
 	}
+}
+
+// inHurry gives what those wait for who are in a hurry; nil: nobody is.
+func (f *follower) inHurry() chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.round
+}
+
+// answered lets those go on who waited for the request that ended. It reports
+// whether somebody began to hurry while that was under way.
+func (f *follower) answered(round chan struct{}) (more bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if round != nil {
+		close(round)
+		f.round = nil
+	}
+	return f.round != nil
 }
 
 func (f *follower) log(err error, again time.Duration) {

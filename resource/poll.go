@@ -29,24 +29,16 @@ func (f *follower) poll() (again time.Duration, err error) {
 	at := f.at
 	f.mu.Unlock()
 	held := f.current.Load()
-	text, again, err := f.ask(at.set, held)
+	set, again, err := f.fetch(at, held)
 	if err != nil {
 		return again, err
-	}
-	set, err := f.open(text, at.keys)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", at.set, err)
 	}
 	now := f.cfg.Now()
 	next, err := held.take(set, now.Unix())
 	if errors.Is(err, errSetGap) && held != nil {
 		// What is held cannot be gone on from: the next answer is to be whole.
-		text, again, whole := f.ask(at.set, nil)
-		if whole != nil {
-			return again, whole
-		}
-		if set, whole = f.open(text, at.keys); whole != nil {
-			return 0, fmt.Errorf("%s: %w", at.set, whole)
+		if set, again, err = f.fetch(at, nil); err != nil {
+			return again, err
 		}
 		next, err = held.take(set, now.Unix())
 	}
@@ -59,6 +51,18 @@ func (f *follower) poll() (again time.Duration, err error) {
 		f.store(next, at, now)
 	}
 	return 0, nil
+}
+
+// fetch gives what came after held, or the whole set, as the issuer signed it.
+func (f *follower) fetch(at places, held *heldSet) (set *symbolon.RevocationSet, again time.Duration, err error) {
+	text, again, err := f.ask(at.set, held)
+	if err != nil {
+		return nil, again, err
+	}
+	if set, err = f.open(text, at.keys); err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", at.set, err)
+	}
+	return set, 0, nil
 }
 
 // ask asks for what came after held, or for the whole set, and reads the answer.
@@ -74,6 +78,10 @@ func (f *follower) ask(at string, held *heldSet) (text string, again time.Durati
 	f.impatient = false
 	ctx, cancel := context.WithTimeout(f.ctx, limit)
 	defer cancel()
+	if f.waits(cancel, strings.Contains(query, "&wait=")) {
+		return "", 0, errInHurry
+	}
+	defer f.waits(nil, false)
 	if query != "" {
 		if strings.Contains(at, "?") {
 			at += "&" + query
@@ -96,7 +104,8 @@ func (f *follower) ask(at string, held *heldSet) (text string, again time.Durati
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		f.impatient = resp.StatusCode == http.StatusServiceUnavailable
-		return "", retryAfter(resp.Header), &statusError{at, resp.StatusCode, " where a revocation set was expected"}
+		again, _ := fetch.RetryAfter(resp.Header, f.cfg.Now)
+		return "", min(max(again, 0), mostWait), &statusError{at, resp.StatusCode, " where a revocation set was expected"}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
 	switch {
@@ -108,13 +117,18 @@ func (f *follower) ask(at string, held *heldSet) (text string, again time.Durati
 	return string(body), 0, nil
 }
 
-// retryAfter reads the header's seconds (RFC 9110 §10.2.3), within bounds.
-func retryAfter(h http.Header) time.Duration {
-	n, err := strconv.ParseUint(h.Get("Retry-After"), 10, 16)
-	if err != nil {
-		return 0
+var errInHurry = errors.New("the issuer is to be asked without waiting")
+
+// waits notes what ends the request that begins, nil when none is under way. It
+// reports whether a request that may wait must not begin: somebody is in a hurry.
+func (f *follower) waits(end context.CancelFunc, long bool) (hurry bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = nil
+	if long {
+		f.waiting = end
 	}
-	return min(time.Duration(n)*time.Second, mostWait)
+	return long && f.round != nil
 }
 
 // open verifies a set and reads it.
@@ -152,12 +166,16 @@ func (f *follower) open(text, keysAt string) (*symbolon.RevocationSet, error) {
 // key gives the key of that id among those that sign sets: never one of those
 // that sign tokens.
 func (f *follower) key(id, from string) (*jose.Key, error) {
+	unknown := fmt.Errorf("the set is signed with the key %s, which %s does not have", quoted(id), from)
+	if id == "" {
+		return nil, unknown
+	}
 	if f.keys != nil {
 		if key := f.keys.Lookup(id); key != nil {
 			return key, nil
 		}
 		if time.Since(f.keysAt) < setKeysPause {
-			return nil, fmt.Errorf("the set is signed with the key %s, which %s does not have", quoted(id), from)
+			return nil, unknown
 		}
 	}
 	text, _, err := document(f.ctx, f.cfg.HTTP, from)
@@ -169,8 +187,8 @@ func (f *follower) key(id, from string) (*jose.Key, error) {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	f.keys, f.keysAt = keys, time.Now()
-	if key := keys.Lookup(id); key != nil && id != "" {
+	if key := keys.Lookup(id); key != nil {
 		return key, nil
 	}
-	return nil, fmt.Errorf("the set is signed with the key %s, which %s does not have", quoted(id), from)
+	return nil, unknown
 }

@@ -245,7 +245,7 @@ func TestSetsThatAreNotTaken(t *testing.T) {
 			}
 		},
 		"another issuer":      change(func(s *symbolon.RevocationSet) { s.Issuer += "/x" }),
-		"expired":             change(func(s *symbolon.RevocationSet) { s.Expires = time.Now().Unix() - setSkew }),
+		"expired":             change(func(s *symbolon.RevocationSet) { s.Expires = time.Now().Unix() - 2*setSkew }),
 		"older":               change(func(s *symbolon.RevocationSet) { s.Seq, s.Since = 3, 0 }),
 		"an older epoch":      change(func(s *symbolon.RevocationSet) { s.Epoch, s.Since = 0, 0 }),
 		"a member twice":      payload(func(p string) string { return strings.Replace(p, `"entries":`, `"entries":[],"entries":`, 1) }),
@@ -496,6 +496,46 @@ func TestManyRequestsAskOnce(t *testing.T) {
 	}
 	if most, n := int64(time.Since(begin)/setPause)+3, f.asked.Load(); n > most || n < 3 {
 		t.Errorf("asked %d times in %s", n, time.Since(begin))
+	}
+}
+
+// TestAMachineThatSlept: what is held is too old at once, and the issuer is asked
+// before anybody is refused; once, however many requests there are.
+func TestAMachineThatSlept(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy Revocations
+		slept  time.Duration
+	}{
+		"longer than max_stale": {Revocations{}, 25 * time.Hour},
+		"longer than max_age":   {Revocations{OnStale: OnStaleDeny}, 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, clock := newFeedIssuer(t), newClock()
+			f.now = clock.Now
+			a := followed(t, f, func(cfg *Config) { cfg.Now, cfg.Revocations, cfg.MaxStale = clock.Now, c.policy, 1000*time.Hour })
+			asked := func() int64 { return f.asked.Load() }
+			until(t, "the long poll", func() bool { return asked() >= 2 })
+			clock.Advance(c.slept)
+			ask := func() error {
+				_, err := check(a, sign(t, f.signers[0], f.claims(clock.Now()).AppendJSON(nil)))
+				return err
+			}
+			if err := ask(); err != nil {
+				t.Errorf("after the sleep: %v", err)
+			}
+			f.update(func() { f.answer = http.NotFound })
+			clock.Advance(c.slept)
+			before := asked()
+			for range 20 {
+				if err := ask(); !refusedWith(err, errNoSet) {
+					t.Errorf("when the issuer is away: %v", err)
+				}
+			}
+			if n := asked() - before; n > 4 {
+				t.Errorf("20 requests made it ask %d times", n)
+			}
+		})
 	}
 }
 
