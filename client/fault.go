@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
 )
 
 // fault is an error about the server rather than from it. The status tells
@@ -71,18 +71,10 @@ const (
 	maxRetryAfter = 5 * time.Minute
 )
 
-// retryAfter reads the header (RFC 9110 §10.2.3), zero when there is none.
+// retryAfter reads the header, zero when there is none.
 func retryAfter(h http.Header, now func() time.Time) time.Duration {
-	text := strings.TrimSpace(h.Get("Retry-After"))
-	if text == "" {
-		return 0
-	}
-	var d time.Duration
-	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
-		d = time.Duration(n) * time.Second
-	} else if at, err := http.ParseTime(text); err == nil {
-		d = at.Sub(now())
-	} else {
+	d, said := fetch.RetryAfter(h, now)
+	if !said {
 		return 0
 	}
 	return min(max(d, minRetryAfter), maxRetryAfter)

@@ -29,7 +29,7 @@ func (f *follower) poll() (again time.Duration, err error) {
 	at := f.at
 	f.mu.Unlock()
 	held := f.current.Load()
-	set, again, err := f.fetch(at, held)
+	set, again, err := f.hear(at, held)
 	if err != nil {
 		return again, err
 	}
@@ -37,7 +37,7 @@ func (f *follower) poll() (again time.Duration, err error) {
 	next, err := held.take(set, now.Unix())
 	if errors.Is(err, errSetGap) && held != nil {
 		// What is held cannot be gone on from: the next answer is to be whole.
-		if set, again, err = f.fetch(at, nil); err != nil {
+		if set, again, err = f.hear(at, nil); err != nil {
 			return again, err
 		}
 		next, err = held.take(set, now.Unix())
@@ -53,8 +53,8 @@ func (f *follower) poll() (again time.Duration, err error) {
 	return 0, nil
 }
 
-// fetch gives what came after held, or the whole set, as the issuer signed it.
-func (f *follower) fetch(at places, held *heldSet) (set *symbolon.RevocationSet, again time.Duration, err error) {
+// hear gives what came after held, or the whole set, as the issuer signed it.
+func (f *follower) hear(at places, held *heldSet) (set *symbolon.RevocationSet, again time.Duration, err error) {
 	text, again, err := f.ask(at.set, held)
 	if err != nil {
 		return nil, again, err

@@ -8,6 +8,8 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -74,4 +76,18 @@ func Get(ctx context.Context, hc *http.Client, url, accept string) (*Answer, err
 		answer.Body, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 	}
 	return answer, nil
+}
+
+// RetryAfter is how long the server wants to be left alone (RFC 9110 §10.2.3),
+// by seconds or by a time, which is compared with now; negative for a time that
+// has passed. said is false where the header is not there or cannot be read.
+func RetryAfter(h http.Header, now func() time.Time) (d time.Duration, said bool) {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(n) * time.Second, true
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return at.Sub(now()), true
+	}
+	return 0, false
 }

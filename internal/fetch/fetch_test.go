@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symbolon/symbolon"
 )
@@ -79,5 +80,29 @@ func TestGet(t *testing.T) {
 	}
 	if a, err := Get(t.Context(), hc, "http://127.0.0.1:1/", "x"); a != nil || err == nil {
 		t.Errorf("%v, %v", a, err)
+	}
+}
+
+// TestRetryAfter: seconds or a time, and nothing else.
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	for text, want := range map[string]struct {
+		d    time.Duration
+		said bool
+	}{
+		"":                              {},
+		"0":                             {0, true},
+		" 120 ":                         {2 * time.Minute, true},
+		"Sun, 22 Nov 2026 10:00:30 GMT": {30 * time.Second, true},
+		"Sun, 22 Nov 2026 09:59:00 GMT": {-time.Minute, true},
+		"-1":                            {},
+		"1.5":                           {},
+		"99999999999999":                {},
+		"soon":                          {},
+	} {
+		d, said := RetryAfter(http.Header{"Retry-After": {text}}, func() time.Time { return now })
+		if d != want.d || said != want.said {
+			t.Errorf("%q: %s %v, want %s %v", text, d, said, want.d, want.said)
+		}
 	}
 }
