@@ -273,9 +273,9 @@ func TestCertificatesOfConnections(t *testing.T) {
 	}
 }
 
-// TestRow28CertificatesInHeaders: from a trusted peer, in the form that is
+// TestCertificatesInHeaders: from a trusted peer, in the form that is
 // configured, once; from nobody else.
-func TestRow28CertificatesInHeaders(t *testing.T) {
+func TestCertificatesInHeaders(t *testing.T) {
 	for _, form := range []string{"", "Client-Cert", "X-Client-Cert"} {
 		t.Run("configured: "+form, func(t *testing.T) {
 			w, held, token := certified(t, func(c *Config) {

@@ -92,9 +92,9 @@ func TestForwardAuthPresets(t *testing.T) {
 	}
 }
 
-// TestRow39ExactlyOneFamily: what another proxy would write is refused, also when
+// TestExactlyOneFamily: what another proxy would write is refused, also when
 // it says the same, and so is what stands there twice or in a second spelling.
-func TestRow39ExactlyOneFamily(t *testing.T) {
+func TestExactlyOneFamily(t *testing.T) {
 	names := []string{"X-Original-Method", "X-Original-Uri", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Original-Url", "X-Envoy-Original-Path", "X-Rewrite-Url"}
 	for headers, f := range families {
 		t.Run(headers, func(t *testing.T) {
@@ -149,9 +149,9 @@ func TestRow39ExactlyOneFamily(t *testing.T) {
 	}
 }
 
-// TestRow39HostAndSchemeArePublicURLs: a proxy that was asked for another host
+// TestHostAndSchemeArePublicURLs: a proxy that was asked for another host
 // asks for nothing; the default port is one.
-func TestRow39HostAndSchemeArePublicURLs(t *testing.T) {
+func TestHostAndSchemeArePublicURLs(t *testing.T) {
 	public := &url.URL{Scheme: "https", Host: "Orders.example.com"}
 	for host, want := range map[string]bool{
 		"orders.example.com": true, "ORDERS.example.com:443": true, "orders.example.com:80": false, "orders.example.com.": false,

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/symbolon/symbolon/client"
 	"github.com/symbolon/symbolon/symbolontest"
@@ -226,4 +227,14 @@ func (w *world) proving(t *testing.T, key crypto.Signer) *client.Client {
 	}
 	t.Cleanup(func() { c.Close() })
 	return c
+}
+
+// until waits for what the guard does in the background.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 10 s", what)
+		}
+	}
 }

@@ -75,7 +75,7 @@ var tricks = map[string]clarity{
 	"/public/a%3fb":                 plain,
 }
 
-func TestRow38PathTricks(t *testing.T) {
+func TestPathTricks(t *testing.T) {
 	for path, want := range tricks {
 		if got := judgePath(path); got != want {
 			t.Errorf("%q: %d, want %d", path, got, want)
@@ -95,8 +95,8 @@ func TestRow38PathTricks(t *testing.T) {
 	}
 }
 
-// TestRow38NoTrickReachesTheAPI in either mode; what is plain does.
-func TestRow38NoTrickReachesTheAPI(t *testing.T) {
+// TestNoTrickReachesTheAPI in either mode; what is plain does.
+func TestNoTrickReachesTheAPI(t *testing.T) {
 	w := start(t, nil, nil)
 	for path, c := range tricks {
 		resp, _ := do(t, "GET", "http://"+w.addr, path, nil, nil)

@@ -159,17 +159,13 @@ func TestStreamsEndWithTheirToken(t *testing.T) {
 	_, late := open(t, w.addr, "GET /orders/late HTTP/1.1\r\nHost: a\r\n"+token+"\r\n")
 	_, free := open(t, w.addr, "GET /public/events HTTP/1.1\r\nHost: a\r\n\r\n")
 	line(t, free, "first")
-	for len(w.live.list()) < 5 {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, "all are under way", func() bool { return len(w.live.list()) == 5 })
 
 	w.auth.Advance(time.Hour)
 	for name, r := range readers {
 		cutOff(t, name, r)
 	}
-	for len(w.live.list()) > 2 {
-		time.Sleep(time.Millisecond)
-	}
+	until(t, "the streams are gone", func() bool { return len(w.live.list()) == 2 })
 	w.auth.Advance(finishTime)
 	line(t, late, "401 Unauthorized")
 	line(t, late, "expired while the request was under way")
