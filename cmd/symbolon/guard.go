@@ -47,7 +47,7 @@ wins.`,
 	f.StringVar(&over.issuer, "issuer", "", "the issuer of the tokens")
 	f.StringVar(&over.audience, "audience", "", "the API's identifier")
 	f.StringVar(&over.publicURL, "public-url", "", "the URL under which callers reach the API (default: the audience)")
-	f.StringVar(&over.dataDir, "data-dir", "", "directory for the last good keys (default: memory only)")
+	f.StringVar(&over.dataDir, "data-dir", "", "directory for the last good keys and revocation set (default: memory only)")
 	f.StringVar(&over.listen, "listen", "", "address of the reverse proxy")
 	f.StringVar(&over.upstream, "upstream", "", "where the API is, for the reverse proxy")
 	f.StringVar(&level, "log", "info", "log level on stderr: debug (with an access log), info, warn or error")

@@ -149,8 +149,8 @@ type Revocations struct {
 	// MaxStale is how old the last contact of that node with its store may be;
 	// default 24h. Keep it at least as long as the server's max_stale.
 	MaxStale Duration `yaml:"max_stale"`
-	// OnStale is what happens beyond these: "deny" (default) refuses every token,
-	// "allow" goes by the last set.
+	// OnStale is what happens beyond MaxAge: "deny" (default) refuses every token,
+	// "allow" goes by the last set. Beyond MaxStale every token is refused.
 	OnStale string `yaml:"on_stale"`
 }
 
