@@ -1,18 +1,29 @@
-// Package server holds the OAuth endpoints of an issuer: one file per endpoint
-// or grant. token.go reads as the checklist of a token request; its steps are
-// readRequest (request.go), authenticate (clientauth.go), prove (proof.go), decide
+// Package server holds the OAuth endpoints of an issuer: one file per endpoint,
+// grant or RFC. routes.go lists them all.
+//
+// token.go reads as the checklist of a token request; its steps are readRequest
+// (request.go), authenticate (clientauth.go), prove (proof.go), decide
 // (clientcredentials.go), consume (consume.go), issue (issue.go) and the record
-// (record.go), and what they find out stands in the call (call.go). The other
-// endpoints of clients, introspection.go and revocation.go, share all of that which
-// is not about a new token (endpoint.go); issuedtoken.go tells them what they were
-// sent.
+// (record.go), and what they find out stands in the call (call.go).
+//
+// introspection.go and revocation.go are the other endpoints at which clients
+// authenticate. Their walk is that of a token request but for what is about a new
+// token, and what the three share stands in endpoint.go: serve reads the request,
+// admit lets the client in (judge, identify, consume). Then current
+// (issuedtoken.go) finds out whether the text is a token of the issuer that has not
+// expired; introspection goes on with inspect, and with signAnswer
+// (introspectionjwt.go) where the API wants to keep the answer.
 //
 // What the issuer denies is told to those who check its tokens by the revocation
 // set: revocationset.go answers, revocationfeed.go knows what there is,
 // revocationtext.go signs it and revocationwait.go lets validators wait for it.
 //
-// It decides on the node's own replica and writes nothing but the spool. It asks
-// others for two things alone: the keys at a client's jwks_uri, and the memory of
+// What anybody may read, the metadata (metadata.go) and the keys (jwks.go), is made
+// once and handed out (published.go). authorize.go is there to say no.
+//
+// The package decides on the node's own replica and writes nothing but the spool;
+// that a client's token is denied it has its Revoker write. It asks others for two
+// things alone: the keys at a client's jwks_uri (jwksuri.go), and the memory of
 // several nodes, whether an assertion or a proof was presented before.
 package server
 
