@@ -1,37 +1,40 @@
 package registry
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
-// Build decodes the documents of the small kinds and makes the snapshot of one
-// position. Documents of clients are skipped. What cannot be used is left out
-// with a warning, never fatal: one bad document may not stop a node. base is
-// the default issuer's URL.
+// Build makes the snapshot of one position of documents alone, as BuildOn does,
+// denials among them.
 func Build(base string, pos Position, objects []Doc) (*Snapshot, []Warning) {
+	denials := NewDenials(objects)
+	s, warnings := BuildOn(denials, base, pos, objects)
+	return s, append(warnings, denials.Warnings()...)
+}
+
+// BuildOn decodes the documents of the small kinds and makes the snapshot of one
+// position, with denials that are there already. Documents of denials and clients
+// are skipped. What cannot be used is left out with a warning, never fatal: one
+// bad document may not stop a node. base is the default issuer's URL.
+func BuildOn(denials *Denials, base string, pos Position, objects []Doc) (*Snapshot, []Warning) {
+	if denials == nil {
+		denials = new(Denials)
+	}
 	b := builder{s: &Snapshot{
 		Position:  pos,
 		Base:      strings.TrimSuffix(base, "/"),
 		Issuers:   make(map[string]*IssuerView),
 		APIs:      make(map[string]*API),
 		Operators: make(map[string]*Operator),
+		Denials:   denials,
 		byHost:    make(map[string][]*IssuerView),
 	}}
-	denials := 0
 	for i := range objects {
-		if objects[i].Kind == KindDenial {
-			denials++
-		}
+		b.decode(&objects[i])
 	}
-	b.s.Denials = make(map[string]*Denial, denials)
-	for _, doc := range objects {
-		b.decode(doc)
-	}
-	b.denials()
 	b.issuers()
 	b.apis()
 	b.keys()
@@ -49,17 +52,13 @@ func (b *builder) warn(kind, id, message, fix string) {
 	b.warnings = append(b.warnings, Warning{Kind: kind, ID: id, Message: message, Fix: fix})
 }
 
-func (b *builder) decode(doc Doc) {
-	if doc.Kind == KindClient {
+func (b *builder) decode(doc *Doc) {
+	if doc.Kind == KindClient || doc.Kind == KindDenial {
 		return
 	}
 	obj, err := doc.decode()
-	switch {
-	case errors.Is(err, ErrNewer):
-		b.warn(doc.Kind, doc.ID, err.Error(), "upgrade this node")
-		return
-	case err != nil:
-		b.warn(doc.Kind, doc.ID, err.Error(), "write the object again")
+	if err != nil {
+		b.warnings = append(b.warnings, warningOf(doc, err))
 		return
 	}
 	switch o := obj.(type) {
@@ -69,8 +68,6 @@ func (b *builder) decode(doc Doc) {
 		b.s.APIs[o.ID] = o
 	case *Operator:
 		b.s.Operators[o.ID] = o
-	case *Denial:
-		b.s.Denials[o.ID] = o
 	case *Key:
 		b.allKeys = append(b.allKeys, o)
 	}
@@ -99,7 +96,7 @@ func (b *builder) issuers() {
 			byID:     make(map[string]*target),
 			byTarget: make(map[string]*target),
 			serves:   make(map[string][]*API),
-			denied:   b.s.denied,
+			denials:  b.s.Denials,
 		}
 		b.s.Issuers[i.ID] = v
 		b.s.byHost[host] = append(b.s.byHost[host], v)
@@ -137,24 +134,6 @@ func (b *builder) apis() {
 			v.serves[client] = append(v.serves[client], api)
 		}
 	}
-}
-
-// denials makes the index of what is denied.
-func (b *builder) denials() {
-	sorts := make(map[string]int)
-	for _, d := range b.s.Denials {
-		sorts[d.What]++
-	}
-	b.s.denied = newDenied(sorts)
-	for _, d := range b.s.Denials {
-		n := d.N
-		if n == 0 {
-			n = always // it refuses whatever gen a token has
-		}
-		b.s.denied.add(d, n)
-		b.s.merged = append(b.s.merged, d.Merged...)
-	}
-	slices.SortFunc(b.s.merged, func(x, y MergedDenial) int { return strings.Compare(x.ID, y.ID) })
 }
 
 func newTarget(api *API) *target {

@@ -20,27 +20,24 @@ type TokenFacts struct {
 // credential, its issuer, its key or itself. What is denied at single APIs says
 // DeniedAt. It costs the same however many denials there are.
 func (v *IssuerView) Denied(t TokenFacts) bool {
-	return v.denied.whole(v.ID, t) || v.pending.whole(v.ID, t)
+	return v.denials.denied.whole(v.ID, t) || v.pending != nil && v.pending.whole(v.ID, t)
 }
 
 // DeniedAt reports whether the token is denied at the API with that identifier,
 // one value of its aud: its client lost access there, or some of it.
 func (v *IssuerView) DeniedAt(t TokenFacts, identifier string) bool {
 	key := deniedAPI{v.ID, t.Client, identifier}
-	return v.denied.at(key, t.Gen) || v.pending.at(key, t.Gen)
+	return v.denials.denied.at(key, t.Gen) || v.pending != nil && v.pending.at(key, t.Gen)
 }
 
-// denied is a set of denials by what they name. A position is that below which
-// tokens are refused; always refuses them all.
+// denied is a set of denials by what they name.
 type denied struct {
-	clients     map[string]int64 // client → position
-	apis        map[deniedAPI]int64
-	issuers     map[string]int64 // issuer → position
-	credentials map[deniedCredential]struct{}
-	jtis, kids  map[ofIssuer]struct{}
+	clients     layered[string, mark]
+	apis        layered[deniedAPI, mark]
+	issuers     layered[string, mark]
+	credentials layered[deniedCredential, mark]
+	jtis, kids  layered[ofIssuer, mark]
 }
-
-const always = math.MaxInt64
 
 type (
 	deniedAPI        struct{ issuer, client, identifier string }
@@ -48,62 +45,110 @@ type (
 	ofIssuer         struct{ issuer, id string }
 )
 
-// newDenied makes room for so many denials of each sort: of a hundred thousand,
-// growing would cost as much as all the rest.
-func newDenied(n map[string]int) *denied {
-	return &denied{
-		clients: make(map[string]int64, n[DenyClient]), apis: make(map[deniedAPI]int64, n[DenyClientAPI]), issuers: make(map[string]int64, n[DenyIssuer]),
-		credentials: make(map[deniedCredential]struct{}, n[DenyCredential]),
-		jtis:        make(map[ofIssuer]struct{}, n[DenyJTI]), kids: make(map[ofIssuer]struct{}, n[DenyKID]),
-	}
+// mark is the denial that refuses most of those that name one thing, and the
+// others: there are some where an API has the identifier of one that is gone.
+type mark struct {
+	*Denial
+	others *mark
 }
 
-// add takes a denial; n is the position below which it refuses.
-func (x *denied) add(d *Denial, n int64) {
+// below is the position below which the denial refuses tokens; without one it
+// refuses whatever gen a token has.
+func (d *Denial) below() int64 {
+	if d.N == 0 {
+		return math.MaxInt64
+	}
+	return d.N
+}
+
+// refuses reports whether a token of that gen is refused.
+func (m mark) refuses(gen int64) bool { return m.Denial != nil && gen < m.below() }
+
+// with gives the mark with one more denial.
+func (m mark) with(d *Denial) mark {
+	switch {
+	case m.Denial == nil:
+		return mark{Denial: d}
+	case m.below() < d.below():
+		old := m // not m itself, which would be allocated each time
+		return mark{d, &old}
+	case m.others == nil:
+		return mark{m.Denial, &mark{Denial: d}}
+	}
+	others := m.others.with(d)
+	return mark{m.Denial, &others}
+}
+
+// without gives the mark without a denial; the zero mark where that was all.
+func (m mark) without(d *Denial) mark {
+	switch {
+	case m.Denial == d && m.others != nil:
+		return *m.others
+	case m.Denial == d:
+		return mark{}
+	case m.others == nil:
+		return m
+	}
+	if others := m.others.without(d); others.Denial != nil {
+		return mark{m.Denial, &others}
+	}
+	return mark{Denial: m.Denial}
+}
+
+// edit gives a copy that takes the changes, to be ended by finish.
+func (x denied) edit(changes []denialChange) denied {
+	n := make(map[string]int)
+	for _, c := range changes {
+		for _, d := range []*Denial{c.was, c.now} {
+			if d != nil {
+				n[d.What]++
+			}
+		}
+	}
+	x.clients, x.apis, x.issuers = x.clients.edit(n[DenyClient]), x.apis.edit(n[DenyClientAPI]), x.issuers.edit(n[DenyIssuer])
+	x.credentials, x.jtis, x.kids = x.credentials.edit(n[DenyCredential]), x.jtis.edit(n[DenyJTI]), x.kids.edit(n[DenyKID])
+	return x
+}
+
+func (x *denied) finish() {
+	x.clients.finish()
+	x.apis.finish()
+	x.issuers.finish()
+	x.credentials.finish()
+	x.jtis.finish()
+	x.kids.finish()
+}
+
+// change gives f the mark of what the denial names, and keeps what it makes of it.
+func (x *denied) change(d *Denial, f func(mark, *Denial) mark) {
 	switch d.What {
 	case DenyClient:
-		x.clients[d.Client] = max(x.clients[d.Client], n)
+		x.clients.set(d.Client, f(x.clients.get(d.Client), d))
 	case DenyClientAPI:
 		key := deniedAPI{d.Issuer, d.Client, d.Audience}
-		x.apis[key] = max(x.apis[key], n)
+		x.apis.set(key, f(x.apis.get(key), d))
 	case DenyIssuer:
-		x.issuers[d.Issuer] = max(x.issuers[d.Issuer], n)
+		x.issuers.set(d.Issuer, f(x.issuers.get(d.Issuer), d))
 	case DenyCredential:
-		x.credentials[deniedCredential{d.Client, d.Credential}] = struct{}{}
+		key := deniedCredential{d.Client, d.Credential}
+		x.credentials.set(key, f(x.credentials.get(key), d))
 	case DenyJTI:
-		x.jtis[ofIssuer{d.Issuer, d.JTI}] = struct{}{}
+		key := ofIssuer{d.Issuer, d.JTI}
+		x.jtis.set(key, f(x.jtis.get(key), d))
 	case DenyKID:
-		x.kids[ofIssuer{d.Issuer, d.KID}] = struct{}{}
+		key := ofIssuer{d.Issuer, d.KID}
+		x.kids.set(key, f(x.kids.get(key), d))
 	}
 }
 
 func (x *denied) whole(issuer string, t TokenFacts) bool {
-	if x == nil {
-		return false
-	}
-	if n, ok := x.clients[t.Client]; ok && t.Gen < n {
-		return true
-	}
-	if n, ok := x.issuers[issuer]; ok && t.Gen < n {
-		return true
-	}
-	if _, ok := x.credentials[deniedCredential{t.Client, t.Cred}]; ok {
-		return true
-	}
-	if _, ok := x.jtis[ofIssuer{issuer, t.JTI}]; ok {
-		return true
-	}
-	_, ok := x.kids[ofIssuer{issuer, t.KID}]
-	return ok
+	return x.clients.get(t.Client).refuses(t.Gen) || x.issuers.get(issuer).refuses(t.Gen) ||
+		x.credentials.get(deniedCredential{t.Client, t.Cred}).Denial != nil ||
+		x.jtis.get(ofIssuer{issuer, t.JTI}).Denial != nil ||
+		x.kids.get(ofIssuer{issuer, t.KID}).Denial != nil
 }
 
-func (x *denied) at(key deniedAPI, gen int64) bool {
-	if x == nil {
-		return false
-	}
-	n, ok := x.apis[key]
-	return ok && gen < n
-}
+func (x *denied) at(key deniedAPI, gen int64) bool { return x.apis.get(key).refuses(gen) }
 
 // Concerns reports whether a denial can refuse a token of the issuer with that
 // id: those of a client and of a credential can, wherever the client got it.

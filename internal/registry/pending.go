@@ -16,24 +16,24 @@ func (s *Snapshot) WithPending(denials []*Denial, now time.Time) *Snapshot {
 	if len(denials) == 0 {
 		return s
 	}
-	p := newDenied(nil)
-	for _, d := range denials {
-		p.add(d, always)
+	p := pendingOf(denials)
+	return s.withViews(func(v *IssuerView) { v.pending, v.Keys = p, v.keysWithout(p, now) })
+}
+
+// pendingOf is the index of denials whatever position they name.
+func pendingOf(denials []*Denial) *denied {
+	changes := make([]denialChange, len(denials))
+	for i, d := range denials {
+		always := *d
+		always.N = 0
+		changes[i].now = &always
 	}
-	out := *s
-	out.Issuers = make(map[string]*IssuerView, len(s.Issuers))
-	out.byHost = make(map[string][]*IssuerView, len(s.byHost))
-	for id, v := range s.Issuers {
-		view := *v
-		view.pending, view.Keys = p, v.keysWithout(p, now)
-		out.Issuers[id] = &view
+	p := new(denied).edit(changes)
+	for _, c := range changes {
+		p.change(c.now, mark.with)
 	}
-	for host, views := range s.byHost {
-		for _, v := range views {
-			out.byHost[host] = append(out.byHost[host], out.Issuers[v.ID])
-		}
-	}
-	return &out
+	p.finish()
+	return &p
 }
 
 // keysWithout are the keys, those that are denied as revoked ones: who signs
@@ -43,7 +43,7 @@ func (v *IssuerView) keysWithout(p *denied, now time.Time) map[jose.Algorithm][]
 	for alg, list := range keys {
 		list = slices.Clone(list)
 		for i, k := range list {
-			if _, gone := p.kids[ofIssuer{v.ID, k.ID}]; gone && k.Revoked.IsZero() {
+			if p.kids.get(ofIssuer{v.ID, k.ID}).Denial != nil && k.Revoked.IsZero() {
 				revoked := *k
 				revoked.Revoked, revoked.Private = now, ""
 				list[i] = &revoked

@@ -57,7 +57,7 @@ func (d *Doc) decode() (any, error) {
 			return
 		}
 		if denial, ok := m.object.(*Denial); ok {
-			denial.Commit = d.Seq
+			denial.ID, denial.Commit = d.ID, d.Seq
 		}
 	})
 	return m.object, m.err
@@ -80,11 +80,9 @@ type Snapshot struct {
 	Issuers   map[string]*IssuerView
 	APIs      map[string]*API // also those whose issuer is not usable
 	Operators map[string]*Operator
-	Denials   map[string]*Denial
+	Denials   *Denials
 
 	byHost map[string][]*IssuerView
-	denied *denied        // of Denials
-	merged []MergedDenial // of Denials, by id
 }
 
 // IssuerView is an issuer with all that its endpoints need. Its Keys hide the
@@ -100,8 +98,8 @@ type IssuerView struct {
 	byID     map[string]*target
 	byTarget map[string]*target
 	serves   map[string][]*API // by the id of a client: the APIs that it may ask about
-	denied   *denied
-	pending  *denied // nil: nothing is
+	denials  *Denials          // of the snapshot
+	pending  *denied           // nil: nothing is
 }
 
 // target is an API with what a decision about it needs, made once; or several
@@ -123,14 +121,37 @@ func (s *Snapshot) IssuersAt(host string) []*IssuerView {
 
 // Merged are the ids of pending denials that became denials of this snapshot, and
 // that a validator may still hold at that time.
-func (s *Snapshot) Merged(now time.Time) []string {
-	var ids []string
-	for _, m := range s.merged {
-		if m.Expires.After(now) {
-			ids = append(ids, m.ID)
+func (s *Snapshot) Merged(now time.Time) []string { return s.Denials.mergedAt(now) }
+
+// Next gives the snapshot of a later position at which nothing but denials has
+// changed. It costs the same however many there are.
+func (s *Snapshot) Next(pos Position, denials *Denials) *Snapshot {
+	same := *s
+	next := &same
+	if denials != s.Denials {
+		next = s.withViews(func(v *IssuerView) { v.denials = denials })
+	}
+	next.Position, next.Denials = pos, denials
+	return next
+}
+
+// withViews gives a copy of the snapshot and of its issuers, which change may
+// write to.
+func (s *Snapshot) withViews(change func(*IssuerView)) *Snapshot {
+	out := *s
+	out.Issuers = make(map[string]*IssuerView, len(s.Issuers))
+	out.byHost = make(map[string][]*IssuerView, len(s.byHost))
+	for id, v := range s.Issuers {
+		view := *v
+		change(&view)
+		out.Issuers[id] = &view
+	}
+	for host, views := range s.byHost {
+		for _, v := range views {
+			out.byHost[host] = append(out.byHost[host], out.Issuers[v.ID])
 		}
 	}
-	return ids
+	return &out
 }
 
 // Target is the API that the name means at this issuer; nil when there is

@@ -120,7 +120,7 @@ func TestIssuerView(t *testing.T) {
 	if got := v.Scopes(); !slices.Equal(got, []string{"old:read", "orders:read", "orders:write", "ping", "secretive:read", "stock:read", "stock:write"}) {
 		t.Errorf("scopes %v", got)
 	}
-	if s.Operators["ann"] == nil || s.Denials["client:c"] == nil || len(s.APIs) != 6 {
+	if s.Operators["ann"] == nil || s.Denials.Get("client:c") == nil || len(s.APIs) != 6 {
 		t.Error("operators, denials, APIs")
 	}
 	empty, _ := Build("https://a.example", Position{}, []Doc{doc(t, KindIssuer, "default", &Issuer{ID: "default"})})
@@ -145,11 +145,11 @@ func TestDocsAreDecodedOnce(t *testing.T) {
 	first, _ := Build("https://a.example", Position{Seq: 7}, []Doc{once, broken})
 	again, warnings := Build("https://a.example", Position{Seq: 9}, []Doc{once, broken})
 	other, _ := Build("https://a.example", Position{Seq: 9}, []Doc{each})
-	d := first.Denials["client:c"]
-	if d == nil || d.Commit != 7 || again.Denials["client:c"] != d {
-		t.Errorf("%+v, and then %+v", d, again.Denials["client:c"])
+	d := first.Denials.Get("client:c")
+	if d == nil || d.Commit != 7 || again.Denials.Get("client:c") != d {
+		t.Errorf("%+v, and then %+v", d, again.Denials.Get("client:c"))
 	}
-	if o := other.Denials["client:c"]; o == nil || o == d || o.Commit != 7 {
+	if o := other.Denials.Get("client:c"); o == nil || o == d || o.Commit != 7 {
 		t.Errorf("without a memory: %+v", o)
 	}
 	if len(warnings) != 1 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -196,6 +197,10 @@ func (r *Replica) keep(o store.Object) {
 	if !slices.Contains(smallKinds, o.Kind) {
 		return // of a later version
 	}
+	if o.Kind == registry.KindDenial {
+		r.keepDenial(o)
+		return
+	}
 	key := object{o.Kind, o.ID}
 	if old, ok := r.docs[key]; ok && old.Seq > o.Seq {
 		return // read at the start, when it was newer than the position already
@@ -208,33 +213,65 @@ func (r *Replica) keep(o store.Object) {
 	r.docs[key] = registry.NewDoc(o.Kind, o.ID, o.Seq, o.Doc)
 }
 
-// publish makes the snapshot of a position known. A commit that wrote clients
-// alone moves the position and shares all else with the snapshot before.
+// keepDenial is keep for denials, of which there may be a hundred thousand.
+func (r *Replica) keepDenial(o store.Object) {
+	known := r.denials.Seq(o.ID)
+	if doc, ok := r.written[o.ID]; ok {
+		known = doc.Seq
+	}
+	switch {
+	case known > o.Seq:
+	case o.Deleted:
+		r.written[o.ID] = registry.Doc{Kind: o.Kind, ID: o.ID, Seq: o.Seq}
+	default:
+		r.written[o.ID] = registry.Doc{Kind: o.Kind, ID: o.ID, Seq: o.Seq, Doc: o.Doc}
+	}
+}
+
+// settleDenials takes what was written into the denials, and gives them.
+func (r *Replica) settleDenials() *registry.Denials {
+	if len(r.written) > 0 {
+		r.denials = r.denials.With(slices.Collect(maps.Values(r.written)))
+		r.written = make(map[string]registry.Doc)
+	}
+	return r.denials
+}
+
+// forgetDocs begins anew with none.
+func (r *Replica) forgetDocs() {
+	r.docs, r.changed = make(map[object]registry.Doc), true
+	r.denials, r.written = registry.NewDenials(nil), make(map[string]registry.Doc)
+}
+
+// publish makes the snapshot of a position known. What a commit did not write it
+// shares with the snapshot before.
 func (r *Replica) publish(p store.Position) {
 	position := registry.Position{Seq: p.Seq, Epoch: p.Epoch}
+	denials := r.settleDenials()
 	var next *registry.Snapshot
-	if last := r.base; last != nil && !r.changed {
-		if last.Position == position {
-			return
-		}
-		moved := *last
-		moved.Position = position
-		next = &moved
-	} else {
+	switch last := r.base; {
+	case last == nil || r.changed:
 		next = r.build(position)
+	case last.Position == position && last.Denials == denials:
+		return
+	default:
+		next = last.Next(position, denials)
+	}
+	if r.changed || next.Denials != r.base.Denials {
+		r.tell(append(denials.Warnings(), r.unused...))
 	}
 	r.changed = false
 	r.show(next)
 }
 
-// build makes a snapshot of the documents, and tells once what is wrong with
-// them.
-func (r *Replica) build(position registry.Position) *registry.Snapshot {
-	docs := make([]registry.Doc, 0, len(r.docs))
-	for _, d := range r.docs {
-		docs = append(docs, d)
-	}
-	next, warnings := registry.Build(r.cfg.BaseURL, position, docs)
+// build makes a snapshot of the documents.
+func (r *Replica) build(position registry.Position) (next *registry.Snapshot) {
+	next, r.unused = registry.BuildOn(r.denials, r.cfg.BaseURL, position, slices.Collect(maps.Values(r.docs)))
+	return next
+}
+
+// tell logs once what is wrong with documents.
+func (r *Replica) tell(warnings []registry.Warning) {
 	known := r.warnings
 	r.warnings = make(map[registry.Warning]bool, len(warnings))
 	for _, w := range warnings {
@@ -242,7 +279,6 @@ func (r *Replica) build(position registry.Position) *registry.Snapshot {
 			r.cfg.Logger.Warn("an object is not used", "kind", w.Kind, "id", w.ID, "reason", w.Message, "fix", w.Fix)
 		}
 	}
-	return next
 }
 
 // Await returns when the snapshot has the commit of that number, asking the

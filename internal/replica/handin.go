@@ -25,19 +25,12 @@ func (r *Replica) handIn(ctx context.Context) error {
 		there[p.Denial.ID] = math.MaxInt64 // an attempt before this one came so far
 	}
 	var lost []Pending
-	for key, doc := range r.docs {
-		if key.kind != registry.KindDenial {
-			continue
-		}
-		obj, err := registry.Decode(key.kind, doc.Doc)
-		if err != nil {
-			continue // it was not in force here either, and was told then
-		}
-		d := obj.(*registry.Denial)
+	for d := range r.settleDenials().After(math.MinInt64) {
 		if n, ok := there[d.ID]; ok && n >= d.N || !d.Expires.After(now) {
 			continue
 		}
 		p := Pending{Verb: VerbDenial, Denial: *d, Actor: "system", Via: "journal"}
+		p.Denial.Commit = 0 // its commit is what was lost
 		r.name(&p)
 		lost = append(lost, p)
 	}

@@ -273,8 +273,11 @@ func (r *Replica) Stats() Stats {
 type follower struct {
 	turn     chan struct{}           // whose turn it is to apply
 	at       store.Position          // where to follow from
-	docs     map[object]registry.Doc // of the small kinds, at the last applied change
+	docs     map[object]registry.Doc // of the small kinds but denials, at the last applied change
 	changed  bool                    // docs are not those of the snapshot any more
+	denials  *registry.Denials       // at the last publication
+	written  map[string]registry.Doc // denials since then, by id; a deleted one has no document
+	unused   []registry.Warning      // of the snapshot's docs
 	warnings map[registry.Warning]bool
 	tidied   time.Time // only Run touches it
 

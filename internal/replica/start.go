@@ -46,10 +46,10 @@ func (r *Replica) adopt(ctx context.Context) (complete bool, err error) {
 			return false, fmt.Errorf("replica: %w", err)
 		}
 	}
-	r.docs, r.changed = make(map[object]registry.Doc), true
+	r.forgetDocs()
 	for _, kind := range smallKinds {
 		err := r.reader.All(ctx, kind, func(o store.Object) error {
-			r.docs[object{kind, o.ID}] = registry.NewDoc(kind, o.ID, o.Seq, o.Doc)
+			r.keep(o)
 			return nil
 		})
 		if err != nil {
@@ -86,7 +86,8 @@ func (r *Replica) startOver(ctx context.Context) error {
 	if err := r.cfg.Local.Reset(ctx); err != nil {
 		return fmt.Errorf("replica: %w", err)
 	}
-	r.at, r.docs, r.changed = store.Position{}, make(map[object]registry.Doc), true
+	r.at = store.Position{}
+	r.forgetDocs()
 	return nil
 }
 

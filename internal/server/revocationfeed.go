@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"sort"
 	"sync"
@@ -56,12 +55,13 @@ type feed struct {
 	keys    *page
 
 	mu       sync.Mutex
-	position registry.Position           // of the snapshot that denied is made of
-	made     map[string]*registry.Denial // the denials of that snapshot
+	position registry.Position // of the snapshot that denied is made of
+	made     *registry.Denials // the denials of that snapshot
 	denied   *denied
 
 	signing sync.Mutex // one text is signed once, however many wait for it
 	texts   map[int]*signedSet
+	large   bool // it was told that the set is
 }
 
 func newFeed(fs *feeds, issuer *registry.IssuerView) *feed {
@@ -76,17 +76,49 @@ func newFeed(fs *feeds, issuer *registry.IssuerView) *feed {
 // denied is what an issuer denies, until that changes. It is shared and never
 // changed itself.
 type denied struct {
-	epoch   int64
-	entries []deniedEntry // in the order of their commits
-	pending []symbolon.PendingDenial
-	merged  []string
-	journal string // names pending and merged; empty when there are none
-	etag    []string
+	epoch int64
+	// In the order of their commits. What comes is appended, to be shared with the
+	// next denied: nobody looks past the end of his own. So one more does not copy
+	// a hundred thousand; some have expired or were replaced meanwhile.
+	entries  []deniedEntry
+	replaced map[entryName]bool
+	pending  []symbolon.PendingDenial
+	merged   []string
+	journal  string // names pending and merged; empty when there are none
+	etag     []string
 }
 
 type deniedEntry struct {
 	symbolon.RevocationEntry
 	commit int64
+}
+
+// entryName tells an entry from others of its key.
+type entryName struct {
+	key    symbolon.DenialKey
+	commit int64
+}
+
+func (e *deniedEntry) name() entryName { return entryName{e.Key, e.commit} }
+
+// live are the entries from that place on that still deny something, where no
+// later one says it.
+func (d *denied) live(first int, now time.Time) []deniedEntry {
+	all := d.entries[first:]
+	past := func(e deniedEntry) bool {
+		return e.Expires <= now.Unix() || len(d.replaced) > 0 && d.replaced[e.name()]
+	}
+	i := slices.IndexFunc(all, past)
+	if i < 0 {
+		return all
+	}
+	live := append(make([]deniedEntry, 0, len(all)), all[:i]...)
+	for _, e := range all[i:] {
+		if !past(e) {
+			live = append(live, e)
+		}
+	}
+	return live
 }
 
 // newest is the commit of the last entry; 0 without one.
@@ -111,11 +143,11 @@ func (f *feed) look() (*denied, registry.Position) {
 	next := &denied{epoch: snapshot.Epoch, pending: pending, merged: merged, journal: journalTag(pending, merged)}
 	switch {
 	case was == nil || fresh:
-		next.entries = f.entriesAfter(0, snapshot)
-	case sameDenials(f.made, snapshot.Denials) || f.position == snapshot.Position:
-		next.entries = was.entries
+		next.entries = f.allEntries(snapshot)
+	case f.made == snapshot.Denials || f.position == snapshot.Position:
+		next.entries, next.replaced = was.entries, was.replaced
 	default:
-		next.entries = joined(was.entries, f.entriesAfter(f.position.Seq, snapshot), f.config.Now())
+		next.entries, next.replaced = f.joined(was, snapshot)
 	}
 	f.position, f.made = snapshot.Position, snapshot.Denials
 	if was == nil || fresh || next.journal != was.journal || next.newest() != was.newest() || len(next.entries) != len(was.entries) {
@@ -127,49 +159,77 @@ func (f *feed) look() (*denied, registry.Position) {
 	return f.denied, f.position
 }
 
-// sameDenials reports whether two snapshots share their denials: a commit that
-// wrote clients alone makes no new ones.
-func sameDenials(a, b map[string]*registry.Denial) bool {
-	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
-}
-
-// entriesAfter are the denials of the snapshot that concern the issuer, were
+// denialsAfter are the denials of the snapshot that concern the issuer, were
 // written after the commit and have not expired.
-func (f *feed) entriesAfter(commit int64, snapshot *registry.Snapshot) []deniedEntry {
+func (f *feed) denialsAfter(commit int64, snapshot *registry.Snapshot) (list []*registry.Denial) {
 	now := f.config.Now()
-	var entries []deniedEntry
-	for _, d := range snapshot.Denials {
-		if d.Commit > commit && d.Concerns(f.id) && d.Expires.After(now) {
-			entries = append(entries, deniedEntry{
-				symbolon.RevocationEntry{Key: d.Key(snapshot.Epoch, f.iss), Expires: wholeSeconds(d.Expires), N: d.N}, d.Commit,
-			})
+	for d := range snapshot.Denials.After(commit) {
+		f.counted("look at a denial")
+		if d.Concerns(f.id) && d.Expires.After(now) {
+			list = append(list, d)
 		}
 	}
+	return list
+}
+
+// allEntries are those of the snapshot.
+func (f *feed) allEntries(snapshot *registry.Snapshot) []deniedEntry {
+	list := f.denialsAfter(0, snapshot)
+	entries := make([]deniedEntry, len(list))
+	for i, d := range list {
+		entries[i] = f.entryOf(d, snapshot.Epoch)
+	}
+	sortEntries(entries)
+	return entries
+}
+
+func sortEntries(entries []deniedEntry) {
 	slices.SortFunc(entries, func(a, b deniedEntry) int {
 		return cmp.Or(cmp.Compare(a.commit, b.commit), slices.Compare(a.Key[:], b.Key[:]))
 	})
-	return entries
+}
+
+func (f *feed) entryOf(d *registry.Denial, epoch int64) deniedEntry {
+	return deniedEntry{symbolon.RevocationEntry{Key: d.Key(epoch, f.iss), Expires: wholeSeconds(d.Expires), N: d.N}, d.Commit}
 }
 
 // wholeSeconds is the time, not earlier, in seconds since 1970.
 func wholeSeconds(t time.Time) int64 { return t.Add(time.Second - 1).Unix() }
 
-// joined appends fresh entries, and drops those that have expired and those that
-// a fresh one of the same key replaces; that one keeps what they said more.
-func joined(entries, fresh []deniedEntry, now time.Time) []deniedEntry {
-	place := make(map[symbolon.DenialKey]int, len(fresh))
-	for i, e := range fresh {
-		place[e.Key] = i
-	}
-	all := make([]deniedEntry, 0, len(entries)+len(fresh))
-	for _, e := range entries {
-		if i, again := place[e.Key]; again {
-			fresh[i].N, fresh[i].Expires = max(fresh[i].N, e.N), max(fresh[i].Expires, e.Expires)
-		} else if e.Expires > now.Unix() {
-			all = append(all, e)
+// mostPast is how many replaced entries are kept; and, beside as many as there
+// are denials, how many others that are past.
+const mostPast = 1024
+
+// joined are the entries of was with what the snapshot has more, at the cost of
+// the latter. What replaces an entry says no less: package admin sees to it.
+func (f *feed) joined(was *denied, snapshot *registry.Snapshot) ([]deniedEntry, map[entryName]bool) {
+	var fresh []deniedEntry
+	var again []entryName
+	for _, d := range f.denialsAfter(f.position.Seq, snapshot) {
+		old := f.made.Get(d.ID)
+		if old != nil && old.Commit == d.Commit {
+			continue // it was there before its commit was settled
+		}
+		fresh = append(fresh, f.entryOf(d, snapshot.Epoch))
+		if old != nil {
+			e := f.entryOf(old, snapshot.Epoch)
+			again = append(again, e.name())
 		}
 	}
-	return append(all, fresh...)
+	sortEntries(fresh)
+	switch {
+	case len(fresh) > 0 && fresh[0].commit < was.newest(), len(was.replaced)+len(again) > mostPast,
+		len(was.entries)+len(fresh) > 2*snapshot.Denials.Len()+mostPast:
+		return f.allEntries(snapshot), nil
+	case len(again) == 0:
+		return append(was.entries, fresh...), was.replaced
+	}
+	replaced := make(map[entryName]bool, len(was.replaced)+len(again))
+	maps.Copy(replaced, was.replaced)
+	for _, name := range again {
+		replaced[name] = true
+	}
+	return append(was.entries, fresh...), replaced
 }
 
 // journalTag names what a journal holds; it is empty for an empty one.

@@ -42,7 +42,7 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 		Issuer: f.iss, Epoch: d.epoch, Seq: position.Seq, Since: since,
 		AsOf: min(contact.Unix(), now.Unix()), Expires: now.Add(revocationLife).Unix(),
 		Pending: d.pending, Merged: d.merged, Journal: d.journal,
-	}, d.entries[first:])
+	}, d.live(first, now))
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,22 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 	f.counted("sign a revocation set")
 	t := &signedSet{text: f.signer.Sign(payload), denied: d, seq: position.Seq, made: now}
 	f.texts[first] = t
+	f.tellLarge(len(t.text))
 	return t.text, nil
+}
+
+// largeSet is how many octets of a set an operator hears of: validators read 32 MiB
+// and no more.
+const largeSet = 24 << 20
+
+// tellLarge warns once of a set that validators will soon not be able to read.
+func (f *feed) tellLarge(octets int) {
+	if octets <= largeSet || f.large {
+		return
+	}
+	f.large = true
+	f.config.Logger.Warn("the revocation set is nearly too long for validators, which read 32 MiB", "issuer", f.iss, "octets", octets,
+		"fix", "give tokens shorter lifetimes: a denial stands in the set until the tokens that it denies have expired")
 }
 
 func fresh(made, now time.Time) bool {
