@@ -41,20 +41,26 @@ func TestHowtosLineByLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps, problems := readHowto(freePorts(t, string(text)))
-			for _, p := range problems {
-				t.Errorf("%s: %s", path, p)
-			}
-			if t.Failed() {
-				return
-			}
-			sh := newSession(t, t.TempDir(), module)
-			for _, s := range steps {
-				if problem := sh.follow(s); problem != "" {
-					t.Fatalf("%s:%d: %s", path, s.line, problem)
-				}
-			}
+			followPage(t, path, freePorts(t, string(text)), t.TempDir(), module)
 		})
+	}
+}
+
+// followPage follows the page in dir.
+func followPage(t *testing.T, path, text, dir string, env []string) {
+	t.Helper()
+	steps, problems := readHowto(text)
+	for _, p := range problems {
+		t.Errorf("%s: %s", path, p)
+	}
+	if t.Failed() {
+		return
+	}
+	sh := newSession(t, dir, env)
+	for _, s := range steps {
+		if problem := sh.follow(s); problem != "" {
+			t.Fatalf("%s:%d: %s", path, s.line, problem)
+		}
 	}
 }
 
@@ -127,7 +133,13 @@ func exitOf(lines string) int {
 // nobody listens on.
 func freePorts(t *testing.T, text string) string {
 	t.Helper()
-	free := make(map[string]string)
+	return otherPorts(t, text, make(map[string]string))
+}
+
+// otherPorts is freePorts for several texts that speak of the same ports: free
+// has those that were given.
+func otherPorts(t *testing.T, text string, free map[string]string) string {
+	t.Helper()
 	return onLoopback.ReplaceAllStringFunc(text, func(at string) string {
 		host, port, _ := strings.Cut(at, ":")
 		for free[port] == "" {
