@@ -30,9 +30,6 @@ func isHealth(r *http.Request) bool { return r.RequestURI == livezPath || r.Requ
 // health says whether the guard is there, and whether to send requests to it.
 func (g *Guard) health(w http.ResponseWriter, r *http.Request) error {
 	web.ExchangeOf(w).Endpoint = r.RequestURI[1:]
-	if err := web.CheckMethod(w, r, http.MethodGet); err != nil {
-		return err
-	}
 	status, text := http.StatusOK, "ok"
 	if r.RequestURI == readyzPath {
 		switch {
@@ -42,12 +39,7 @@ func (g *Guard) health(w http.ResponseWriter, r *http.Request) error {
 			status, text = http.StatusServiceUnavailable, "no keys of the issuer yet"
 		}
 	}
-	h := w.Header()
-	web.NoStore(h)
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	_, err := w.Write([]byte(text + "\n"))
-	return err
+	return web.Health(w, r, status, text)
 }
 
 // ready reports whether there are keys to check tokens with. It waits for

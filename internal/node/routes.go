@@ -132,13 +132,5 @@ func (n *Node) readyz(w http.ResponseWriter, r *http.Request) error {
 
 func (n *Node) health(w http.ResponseWriter, r *http.Request, name, text string, status int) error {
 	web.ExchangeOf(w).Endpoint = name
-	if err := web.CheckMethod(w, r, http.MethodGet); err != nil {
-		return err
-	}
-	h := w.Header()
-	web.NoStore(h)
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	_, err := w.Write([]byte(text + "\n"))
-	return err
+	return web.Health(w, r, status, text)
 }
