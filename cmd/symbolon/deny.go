@@ -22,38 +22,49 @@ It is the one change that works while the store is away. Then this server keeps 
 denial in its journal and goes by it at once; run the same command on every other
 server. It comes into the store when that is back.`,
 		"  symbolon deny client billing --yes\n  symbolon deny token --file leaked.txt --yes\n  symbolon deny list",
-		denyCmd(a, "client", "CLIENT-ID", "Disable a client and deny its tokens",
-			"deny client disables a client and denies all its tokens, also when it was\ndisabled before.", "billing",
-			func(args []string) map[string]string { return map[string]string{"client": args[0]} }),
-		denyCmd(a, "tokens", "CLIENT-ID", "Deny what a client has got so far, and leave the client as it is",
-			"deny tokens denies all tokens that a client has got so far. The client itself goes\non: it can get new ones at once.", "billing",
-			func(args []string) map[string]string { return map[string]string{"client": args[0]} }),
-		denyCmd(a, "credential", "CLIENT-ID CREDENTIAL-ID", "Revoke a client's credential and deny its tokens",
-			"deny credential revokes one secret, key, jwks_uri or certificate of a client and\ndenies the tokens that were obtained with it.", "billing s1",
+		denyCmd(a, denial{"client", "CLIENT-ID", "Disable a client and deny its tokens",
+			"deny client disables a client and denies all its tokens, also when it was\ndisabled before.", "billing"}, firstIs("client")),
+		denyCmd(a, denial{"tokens", "CLIENT-ID", "Deny what a client has got so far, and leave the client as it is",
+			"deny tokens denies all tokens that a client has got so far. The client itself goes\non: it can get new ones at once.", "billing"}, firstIs("client")),
+		denyCmd(a, denial{"credential", "CLIENT-ID CREDENTIAL-ID", "Revoke a client's credential and deny its tokens",
+			"deny credential revokes one secret, key, jwks_uri or certificate of a client and\ndenies the tokens that were obtained with it.", "billing s1"},
 			func(args []string) map[string]string {
 				return map[string]string{"client": args[0], "credential": args[1]}
 			}),
-		denyCmd(a, "kid", "KEY-ID", "Revoke a signing key and deny the tokens that it signed",
-			"deny kid revokes a signing key: see key revoke.", "hq2u3eyi5yuzqc5zrrhbwtyx",
-			func(args []string) map[string]string { return map[string]string{"kid": args[0]} }),
+		denyCmd(a, denial{"kid", "KEY-ID", "Revoke a signing key and deny the tokens that it signed",
+			"deny kid revokes a signing key: see key revoke.", "hq2u3eyi5yuzqc5zrrhbwtyx"}, firstIs("kid")),
 		denyJTICmd(a), denyTokenCmd(a), denyListCmd(a))
 }
 
-// denyCmd is one sort of denial; names are its arguments.
-func denyCmd(a *app, what, names, short, long, example string, body func([]string) map[string]string) *cobra.Command {
+// denial is one sort of denial, as the command line has it.
+type denial struct {
+	what    string // the verb's last word, and the member what of the request
+	names   string // of its arguments
+	short   string
+	long    string
+	example string // arguments
+}
+
+// firstIs makes the member of that name of the first argument.
+func firstIs(member string) func([]string) map[string]string {
+	return func(args []string) map[string]string { return map[string]string{member: args[0]} }
+}
+
+// denyCmd is the command of one sort; body makes the request of its arguments.
+func denyCmd(a *app, d denial, body func([]string) map[string]string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: what + " " + names, Short: short, Long: long,
-		Example: "  symbolon deny " + what + " " + example + " --yes",
-		Args:    exactArgs(strings.Fields(names)...),
+		Use: d.what + " " + d.names, Short: d.short, Long: d.long,
+		Example: "  symbolon deny " + d.what + " " + d.example + " --yes",
+		Args:    exactArgs(strings.Fields(d.names)...),
 	}
 	p, sure := a.objects(cmd), a.confirms(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		last := args[len(args)-1]
-		if err := sure.ask(fmt.Sprintf("denies the %s %s", what, strings.Join(args, " ")), last); err != nil {
+		if err := sure.ask(fmt.Sprintf("denies the %s %s", d.what, strings.Join(args, " ")), last); err != nil {
 			return err
 		}
 		send := body(args)
-		send["what"] = what
+		send["what"] = d.what
 		return p.deny(cmd, send)
 	}
 	return cmd
@@ -70,8 +81,8 @@ func (p *place) deny(cmd *cobra.Command, send map[string]string) error {
 
 func denyJTICmd(a *app) *cobra.Command {
 	var issuer string
-	cmd := denyCmd(a, "jti", "JTI", "Deny one token",
-		"deny jti denies the one token that has this jti. Nobody can tell whether there is\none: the server keeps no list of tokens.", "5Yq3",
+	cmd := denyCmd(a, denial{"jti", "JTI", "Deny one token",
+		"deny jti denies the one token that has this jti. Nobody can tell whether there is\none: the server keeps no list of tokens.", "5Yq3"},
 		func(args []string) map[string]string { return map[string]string{"jti": args[0], "issuer": issuer} })
 	cmd.Flags().StringVar(&issuer, "issuer", "", "id of the token's issuer (default \"default\")")
 	return cmd
