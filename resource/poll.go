@@ -152,14 +152,17 @@ func (f *follower) open(text, keysAt string) (*symbolon.RevocationSet, error) {
 		return nil, err
 	}
 	set, err := symbolon.ParseRevocationSet(token.Payload)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
+	}
+	now := f.cfg.Now().Unix()
+	switch {
 	case set.Issuer != f.issuer:
 		return nil, errSetIssuer
-	case set.Expires+setSkew <= f.cfg.Now().Unix():
+	case set.Expires <= now-setSkew:
 		return nil, errSetExpiry
 	}
+	set.AsOf = min(set.AsOf, now) // a node whose clock is ahead makes it no younger
 	return set, nil
 }
 

@@ -445,6 +445,52 @@ func TestAStartWhileTheIssuerIsAway(t *testing.T) {
 	}
 }
 
+// TestAStartWithAWrongClock: what is stored stays in force when the clock is ahead
+// at the start, as one is that was not set yet, and is set right later: the next
+// answer is a difference, and would not bring it back.
+func TestAStartWithAWrongClock(t *testing.T) {
+	f := newFeedIssuer(t)
+	f.deny(0, symbolon.DenyJTI, "denied")
+	f.update(func() {
+		f.set.Pending = []symbolon.PendingDenial{{ID: "p1", Key: symbolon.NewDenialKey(0, symbolon.DenyJTI, "pending"), Expires: time.Now().Add(time.Hour).Unix()}}
+	})
+	dir, clk := t.TempDir(), newClock()
+	first := followed(t, f, func(cfg *Config) { cfg.DataDir, cfg.Now = dir, clk.Now })
+	until(t, "the set is stored", func() bool { _, err := os.Stat(first.sources[0].denied.storedPath()); return err == nil })
+	first.Close()
+	clk.Advance(48 * time.Hour)
+	cfg := f.config()
+	cfg.DataDir, cfg.Now = dir, clk.Now
+	a := newAPI(t, cfg)
+	if _, err := check(a, f.token(t, nil)); !refusedWith(err, errExpired) { // it has read what is stored
+		t.Fatal(err)
+	}
+	clk.Advance(-48 * time.Hour)
+	for _, id := range []string{"denied", "pending"} {
+		if _, err := check(a, f.token(t, func(c *symbolon.Claims) { c.ID = id })); !refusedWith(err, errRevoked) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// TestASetFromTheFuture: the age of a set of a node whose clock is ahead is counted
+// from when it was taken.
+func TestASetFromTheFuture(t *testing.T) {
+	f := newFeedIssuer(t)
+	f.change = func(s *symbolon.RevocationSet) { s.AsOf, s.Expires = s.AsOf+1000*3600, s.Expires+1000*3600 }
+	clk := newClock()
+	a := followed(t, f, func(cfg *Config) { cfg.Now = clk.Now })
+	if _, err := check(a, f.token(t, nil)); err != nil {
+		t.Fatal(err)
+	}
+	f.update(func() { f.answer = http.NotFound })
+	clk.Advance(defaultMaxStale + time.Minute)
+	var none *symbolon.Trace
+	if _, failed := a.sources[0].denied.inForce(t.Context(), clk.Now(), none); failed == nil || failed.Description != errNoSet.Description {
+		t.Errorf("%v: a set that nobody confirmed for a day is in force", failed)
+	}
+}
+
 // TestSeveralIssuers: each has its keys and denies its own tokens alone.
 func TestSeveralIssuers(t *testing.T) {
 	f, g, stranger := newFeedIssuer(t), newFeedIssuer(t), newFeedIssuer(t)
