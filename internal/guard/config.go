@@ -154,22 +154,32 @@ type Revocations struct {
 	OnStale string `yaml:"on_stale"`
 }
 
-// Duration is a time.Duration, in the file as 30s, 24h or 7d.
+// Duration is a time.Duration, in the file as 30s, 24h, 7d or 1d12h: as the
+// server's configuration has it.
 type Duration time.Duration
 
 // UnmarshalText reads it.
 func (d *Duration) UnmarshalText(text []byte) error {
-	if days, ok := strings.CutSuffix(string(text), "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			*d = Duration(n) * Duration(24*time.Hour)
-			return nil
+	bad := fmt.Errorf("%q is not a duration; write for example 30s, 24h or 7d", text)
+	days, rest, found := strings.Cut(string(text), "d")
+	if !found {
+		days, rest = "0", string(text)
+	}
+	n, err := strconv.ParseUint(days, 10, 16)
+	if err != nil {
+		return bad
+	}
+	var v time.Duration
+	if rest != "" || !found {
+		if v, err = time.ParseDuration(rest); err != nil || v < 0 {
+			return bad
 		}
 	}
-	v, err := time.ParseDuration(string(text))
-	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a duration; write for example 30s, 24h or 7d", text)
+	total := time.Duration(n)*24*time.Hour + v
+	if total < v { // more than a Duration holds
+		return bad
 	}
-	*d = Duration(v)
+	*d = Duration(total)
 	return nil
 }
 

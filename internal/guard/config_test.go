@@ -130,3 +130,20 @@ func TestGoodFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestDurations: as the server's configuration writes them.
+func TestDurations(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"30s": 30 * time.Second, "24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour, "1d12h": 36 * time.Hour, "0s": 0,
+	} {
+		var d Duration
+		if err := d.UnmarshalText([]byte(text)); err != nil || time.Duration(d) != want {
+			t.Errorf("%s: %s %v", text, time.Duration(d), err)
+		}
+	}
+	for _, text := range []string{"", "d", "7", "-1s", "-1d", "1d-1h", "1h1d", "99999d", "65535d2500000h", "soon"} {
+		if err := new(Duration).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
