@@ -20,6 +20,9 @@
 // is asked for in the background at about three quarters of its life, once
 // however many goroutines want it; while the server is away the old one stays
 // in use as long as it is valid. Nothing runs while nobody asks.
+//
+// [NewIntrospector] is for who is shown tokens and asks the server about them
+// (RFC 7662). Package resource does that by itself.
 package client
 
 import (
