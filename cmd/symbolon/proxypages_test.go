@@ -88,6 +88,11 @@ func guardsYAML() map[string]guard.Config {
 			Issuer: "http://127.0.0.1:8080", Audience: "http://127.0.0.1:8000", DataDir: "./guard", ForwardAuth: asked("caddy"),
 			Routes: []guard.Route{reads, writes, public},
 		},
+		"others.md guard.yaml": {
+			Issuer: "https://auth.example.com", Audience: "https://orders.example.com", DataDir: "./guard",
+			ForwardAuth: &guard.ForwardAuth{Listen: "10.0.0.5:8091", Headers: "envoy", Trusted: []string{"10.0.0.0/24"}},
+			Routes:      []guard.Route{reads, writes, public},
+		},
 		"prometheus.md guard.yaml": {
 			Issuer: "http://127.0.0.1:8080", Audience: "http://127.0.0.1:9100",
 			Proxy:  &guard.Proxy{Listen: "127.0.0.1:9100", Upstream: "http://127.0.0.1:9090"},
@@ -99,7 +104,12 @@ func guardsYAML() map[string]guard.Config {
 // foreignYAML are blocks that programs of others read, and what in our tests
 // reads them as those do.
 var foreignYAML = map[string]string{
-	"docs/howto/prometheus.md prometheus.yml": "Prometheus, as the page is followed",
+	"docs/howto/prometheus.md prometheus.yml":   "Prometheus, as the page is followed",
+	"docs/howto/others.md envoy.yaml":           "tests/configs: TestEnvoyAsksTheGuard",
+	"docs/howto/others.md envoy-jwt.yaml":       "tests/configs: TestEnvoyChecksTokens",
+	"docs/howto/others.md authentication.yaml":  "tests/configs: TestKubernetesTakesTokens",
+	"docs/howto/others.md traefik-dynamic.yaml": "nothing, as the page says",
+	"docs/howto/others.md kong.yml":             "nothing, as the page says",
 }
 
 // foreign reports whether a block is for a program of others; then it is YAML at
