@@ -45,12 +45,8 @@ func (r *Replica) Forget(ids ...string) error {
 // tokens that may still be alive, the oldest first. They are not to be changed.
 func (r *Replica) Pending() []Pending { return r.journal.inForce(r.cfg.Now()) }
 
-// Merged are the ids of pending denials, of this node's and of others', that are
-// denials of the snapshot now and that a validator may still hold.
-func (r *Replica) Merged() []string { return r.Snapshot().Merged(r.cfg.Now()) }
-
-// Changed gives a channel that is closed when Snapshot, Pending or Merged have
-// something new. Who takes it before looking at them misses nothing.
+// Changed gives a channel that is closed when Snapshot or Pending have something
+// new. Who takes it before looking at them misses nothing.
 func (r *Replica) Changed() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
