@@ -140,11 +140,11 @@ func (f *feed) look() (*denied, registry.Position) {
 	snapshot := f.config.Replica.Snapshot()
 	merged := snapshot.Merged(f.config.Now())
 	was, fresh := f.denied, snapshot.Epoch != f.position.Epoch || snapshot.Seq < f.position.Seq
-	next := &denied{epoch: snapshot.Epoch, pending: pending, merged: merged, journal: journalTag(pending, merged)}
+	next := &denied{epoch: snapshot.Epoch, pending: pending, merged: merged, journal: was.tagOf(pending, merged)}
 	switch {
 	case was == nil || fresh:
 		next.entries = f.allEntries(snapshot)
-	case f.made == snapshot.Denials || f.position == snapshot.Position:
+	case f.made == snapshot.Denials:
 		next.entries, next.replaced = was.entries, was.replaced
 	default:
 		next.entries, next.replaced = f.joined(was, snapshot)
@@ -230,6 +230,15 @@ func (f *feed) joined(was *denied, snapshot *registry.Snapshot) ([]deniedEntry, 
 		replaced[name] = true
 	}
 	return append(was.entries, fresh...), replaced
+}
+
+// tagOf is journalTag, of what was there before without making it again: whoever
+// waits looks here at every commit, and after a restore there may be thousands.
+func (d *denied) tagOf(pending []symbolon.PendingDenial, merged []string) string {
+	if d != nil && slices.Equal(d.pending, pending) && slices.Equal(d.merged, merged) {
+		return d.journal
+	}
+	return journalTag(pending, merged)
 }
 
 // journalTag names what a journal holds; it is empty for an empty one.
