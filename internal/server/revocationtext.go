@@ -69,7 +69,7 @@ func (f *feed) tellLarge(octets int) {
 	}
 	f.large = true
 	f.config.Logger.Warn("the revocation set is nearly too long for validators, which read 32 MiB", "issuer", f.iss, "octets", octets,
-		"fix", "give tokens shorter lifetimes: a denial stands in the set until the tokens that it denies have expired")
+		"fix", "give tokens shorter lifetimes: one that is revoked stands in the set until it has expired; `symbolon deny tokens CLIENT` takes one entry for all of a client")
 }
 
 func fresh(made, now time.Time) bool {
