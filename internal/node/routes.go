@@ -113,24 +113,21 @@ func issuersAt(s *registry.Snapshot, host string) []*registry.IssuerView {
 
 // livez: the process answers.
 func (n *Node) livez(w http.ResponseWriter, r *http.Request) error {
-	return n.health(w, r, "livez", "ok", http.StatusOK)
+	web.ExchangeOf(w).Endpoint = "livez"
+	return web.Health(w, r, http.StatusOK, "ok")
 }
 
 // readyz: whether to send requests here. It never waits for the store: a node
 // whose store is away issues from its replica, and says so.
 func (n *Node) readyz(w http.ResponseWriter, r *http.Request) error {
+	web.ExchangeOf(w).Endpoint = "readyz"
 	switch {
 	case n.draining.Load():
-		return n.health(w, r, "readyz", "draining", http.StatusServiceUnavailable)
+		return web.Health(w, r, http.StatusServiceUnavailable, "draining")
 	case n.replica.Stale():
-		return n.health(w, r, "readyz", "stale: the store has been away for longer than max_stale", http.StatusServiceUnavailable)
+		return web.Health(w, r, http.StatusServiceUnavailable, "stale: the store has been away for longer than max_stale")
 	case n.replica.Away():
-		return n.health(w, r, "readyz", "degraded: the store is away; issuing goes on from the replica", http.StatusOK)
+		return web.Health(w, r, http.StatusOK, "degraded: the store is away; issuing goes on from the replica")
 	}
-	return n.health(w, r, "readyz", "ok", http.StatusOK)
-}
-
-func (n *Node) health(w http.ResponseWriter, r *http.Request, name, text string, status int) error {
-	web.ExchangeOf(w).Endpoint = name
-	return web.Health(w, r, status, text)
+	return web.Health(w, r, http.StatusOK, "ok")
 }

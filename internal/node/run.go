@@ -64,13 +64,18 @@ func (n *Node) Run(ctx context.Context) error {
 	default:
 	}
 
+	n.flush(ctx)
+	return errors.Join(err, n.Close())
+}
+
+// flush writes the last evidence into the store.
+func (n *Node) flush(ctx context.Context) {
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
 	defer done()
-	if flushErr := n.folder.Flush(last); flushErr != nil {
+	if err := n.folder.Flush(last); err != nil {
 		// Nothing is lost: the next start flushes from the same position.
-		n.cfg.Logger.Warn("evidence was not flushed at the end; the next start does it", "error", flushErr)
+		n.cfg.Logger.Warn("evidence was not flushed at the end; the next start does it", "error", err)
 	}
-	return errors.Join(err, n.Close())
 }
 
 // every calls f now and then until ctx ends. What f cannot do it tries again
