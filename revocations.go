@@ -103,8 +103,8 @@ func (e *RevocationEntry) UnmarshalJSON(b []byte) error {
 	}
 	*e = RevocationEntry{}
 	if len(parts) == 3 {
-		if err := json.Unmarshal(parts[2], &e.N); err != nil || e.N <= 0 {
-			return errors.New("n must be a positive integer")
+		if err := json.Unmarshal(parts[2], &e.N); err != nil || e.N <= 0 || e.N > maxSetInteger {
+			return errors.New("n must be a positive integer below 2⁵³")
 		}
 	}
 	return readKeyed(&e.Key, &e.Expires, parts[0], parts[1])
@@ -138,13 +138,18 @@ func readKeyed(key *DenialKey, expires *int64, keyText, expiresText json.RawMess
 	if _, err := base64.RawURLEncoding.Strict().Decode(key[:], keyText[1:23]); err != nil {
 		return errors.New("a key is 22 characters of base64url")
 	}
-	if err := json.Unmarshal(expiresText, expires); err != nil || *expires <= 0 {
-		return errors.New("an expiry is a positive number of seconds")
+	if err := json.Unmarshal(expiresText, expires); err != nil || *expires <= 0 || *expires > maxSetInteger {
+		return errors.New("an expiry is a positive number of seconds below 2⁵³")
 	}
 	return nil
 }
 
 var errRevocations = errors.New("malformed revocation set")
+
+// maxSetInteger is the highest integer that all parsers of JSON read alike
+// (RFC 8259 §6). Times up to it can be added to without overflow: what seemed to
+// have expired would not be denied any more.
+const maxSetInteger = 1<<53 - 1
 
 // ParseRevocationSet reads the payload of a revocation set. It refuses wrong
 // types, entries that it cannot read and members that every set has and that are
@@ -162,6 +167,8 @@ func ParseRevocationSet(payload []byte) (*RevocationSet, error) {
 		return nil, fmt.Errorf("%w: its position is not one", errRevocations)
 	case s.AsOf <= 0 || s.Expires <= 0:
 		return nil, fmt.Errorf("%w: as_of or exp is missing", errRevocations)
+	case max(s.Epoch, s.Seq, s.AsOf, s.Expires) > maxSetInteger:
+		return nil, fmt.Errorf("%w: its integers must be below 2⁵³", errRevocations)
 	case s.Entries == nil || s.Pending == nil || s.Merged == nil:
 		return nil, fmt.Errorf("%w: entries, pending or merged is missing", errRevocations)
 	}

@@ -27,6 +27,8 @@ const (
 	VerbDenial     = "denial"     // the denial alone: the store had it once, and lost it
 )
 
+var verbs = []string{VerbClient, VerbTokens, VerbCredential, VerbKID, VerbJTI, VerbDenial}
+
 // Pending is a denial of this node's journal: it is in force here, and no commit
 // of the store holds it yet.
 type Pending struct {
@@ -90,15 +92,33 @@ func openJournal(path string) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	var file journalFile
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&file); err != nil || file.V != 1 {
+	file, ok := readJournal(text)
+	if !ok {
 		return nil, fmt.Errorf("the journal of denials %s cannot be read; it may hold denials that the store does not know: "+
 			"restore it, or remove it and run `symbolon deny` again for what was denied while the store was away", path)
 	}
 	j.keep(file.Entries)
 	return j, nil
+}
+
+// readJournal reads the text of the file; false: it is not as write leaves it, or
+// of a version that denies in other ways.
+func readJournal(text []byte) (file journalFile, ok bool) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if d.Decode(&file) != nil || file.V != 1 {
+		return file, false
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return file, false
+	}
+	for i := range file.Entries {
+		p := &file.Entries[i]
+		if p.ID == "" || !slices.Contains(verbs, p.Verb) || p.Denial.ID != registry.DenialID(&p.Denial) || p.Denial.Expires.IsZero() {
+			return file, false
+		}
+	}
+	return file, true
 }
 
 // keep makes entries those in force.

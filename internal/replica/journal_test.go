@@ -187,9 +187,18 @@ func TestPendingExpires(t *testing.T) {
 
 func TestAJournalThatCannotBeRead(t *testing.T) {
 	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "symbolon.db"))
+	const entry = `{"v":1,"entries":[{"id":"p1","verb":"client","actor":"ops","at":"2026-01-01T00:00:00Z",` +
+		`"denial":{"id":"client:billing","what":"client","client":"billing","n":0,"expires":"2100-01-01T00:00:00Z"}}]}`
+	if file, ok := readJournal([]byte(entry)); !ok || len(file.Entries) != 1 {
+		t.Fatalf("%+v", file)
+	}
 	for name, text := range map[string]string{
 		"empty": "", "half": `{"v":1,"entries":[{"id":"a"`, "of a later version": `{"v":2,"entries":[]}`,
-		"with a member that nobody knows": `{"v":1,"entries":[],"more":1}`, "a list": `[]`,
+		"with a member that nobody knows": `{"v":1,"entries":[],"more":1}`, "a list": `[]`, "two": `{"v":1,"entries":[]}{"v":1,"entries":[]}`,
+		"with a verb that nobody knows": strings.Replace(entry, `"verb":"client"`, `"verb":"group"`, 1),
+		"without a name":                strings.Replace(entry, `"id":"p1"`, `"id":""`, 1),
+		"of another client":             strings.Replace(entry, `"client":"billing"`, `"client":"other"`, 1),
+		"without an end":                strings.Replace(entry, `2100-`, `0001-`, 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := w.journalled()
