@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,33 @@ func (c *commits) many() (docs []Doc) {
 	return docs
 }
 
+// begin makes the first snapshot, with so many denials that the next ones are kept
+// apart from them.
+func (c *commits) begin() {
+	for _, pad := range pads {
+		c.docs[KindDenial+" "+pad.ID] = pad
+	}
+	for _, d := range few {
+		if d.N = 120; rapid.Bool().Draw(c.T, "there") {
+			c.write(KindDenial, DenialID(&d), &d)
+		}
+	}
+	c.last, _ = c.anew()
+}
+
+// pads are the documents of denials that no token of the test has.
+var pads = func() (docs []Doc) {
+	for i := range 2000 {
+		d := Denial{What: DenyJTI, Issuer: "default", JTI: fmt.Sprint("x", i)}
+		text, err := Encode(&d, nil)
+		if err != nil {
+			panic(err)
+		}
+		docs = append(docs, NewDoc(KindDenial, DenialID(&d), 1, text))
+	}
+	return docs
+}()
+
 // commit makes one more; what it does to denials is in the documents.
 func (c *commits) commit() (unrelated bool, docs []Doc) {
 	c.pos.Seq++
@@ -113,7 +141,7 @@ func TestDenialsFollow(t *testing.T) {
 		c := &commits{T: t, docs: make(map[string]Doc)}
 		c.write(KindIssuer, "default", &Issuer{ID: "default"})
 		c.write(KindIssuer, "partners", &Issuer{ID: "partners"})
-		c.last, _ = c.anew()
+		c.begin()
 		var earlier []*Snapshot
 		var said []string
 		for range rapid.IntRange(1, 12).Draw(t, "commits") {
@@ -146,7 +174,59 @@ func (c *commits) check() {
 	if got, want := says(c.last), says(want); got != want {
 		c.Fatalf("got  %s\nwant %s", got, want)
 	}
+	list := c.denials()
+	for id, v := range c.last.Issuers {
+		for _, token := range someTokens {
+			if got, want := v.Denied(token) || v.DeniedAt(token, "https://orders.example.com"), refused(list, id, token); got != want {
+				c.Fatalf("%+v of %s is refused: %v, want %v", token, id, got, want)
+			}
+		}
+	}
 }
+
+// denials are those of the documents that can be decoded, and name some token.
+func (c *commits) denials() (list []*Denial) {
+	for _, doc := range c.docs {
+		obj, _ := doc.decode()
+		if d, ok := obj.(*Denial); ok && !isPad(d) {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// isPad reports whether no token of the test has what the denial names.
+func isPad(d *Denial) bool {
+	return strings.HasPrefix(d.JTI, "x") && d.JTI != "x700" && d.JTI != "x1500"
+}
+
+// refused says from all denials whether a token is refused at orders.
+func refused(list []*Denial, issuer string, t TokenFacts) bool {
+	for _, d := range list {
+		if !d.Concerns(issuer) {
+			continue
+		}
+		named := map[string]bool{
+			DenyClient: d.Client == t.Client, DenyIssuer: true, DenyClientAPI: d.Client == t.Client,
+			DenyCredential: d.Client == t.Client && d.Credential == t.Cred, DenyJTI: d.JTI == t.JTI, DenyKID: d.KID == t.KID,
+		}[d.What]
+		one := d.What == DenyCredential || d.What == DenyJTI || d.What == DenyKID
+		if named && (one || d.N == 0 || t.Gen < d.N) {
+			return true
+		}
+	}
+	return false
+}
+
+// someTokens are tokens that denials of the few name, or do not.
+var someTokens = func() (all []TokenFacts) {
+	for _, gen := range []int64{0, 50, 100, 119, 150, 199} {
+		all = append(all, TokenFacts{Client: "billing", Gen: gen}, TokenFacts{Client: "other", Gen: gen}, TokenFacts{Client: "third", Gen: gen},
+			TokenFacts{Client: "third", Cred: "s1", Gen: gen}, TokenFacts{Client: "billing", Cred: "s1", Gen: gen},
+			TokenFacts{JTI: "t1", Gen: gen}, TokenFacts{KID: "k1", Gen: gen}, TokenFacts{JTI: "x700", Gen: gen}, TokenFacts{JTI: "x1500", Gen: gen})
+	}
+	return all
+}()
 
 // toldOf are the warnings about denials.
 func toldOf(list []Warning) (told []string) {
@@ -165,24 +245,22 @@ func says(s *Snapshot) string {
 	out := fmt.Sprintln(s.Position, s.Denials.Len(), len(s.APIs), s.Merged(historyTime.Add(99*time.Second)))
 	for _, commit := range []int64{0, s.Seq / 2, s.Seq - 1, s.Seq} {
 		var ids []string
+		n := 0
 		for d := range s.Denials.After(commit) {
-			ids = append(ids, fmt.Sprint(d.ID, " ", d.Commit, " ", d.N))
+			if n++; !isPad(d) {
+				ids = append(ids, fmt.Sprint(d.ID, " ", d.Commit, " ", d.N))
+			}
 			if s.Denials.Get(d.ID) != d || s.Denials.Seq(d.ID) != d.Commit {
 				out += "not the one of its id: " + d.ID
 			}
 		}
 		slices.Sort(ids)
-		out += fmt.Sprintln(ids)
+		out += fmt.Sprintln(n, ids)
 	}
 	for _, id := range []string{"default", "partners"} {
 		v := s.Issuers[id]
-		for _, gen := range []int64{0, 50, 100, 150, 199} {
-			for _, token := range []TokenFacts{
-				{Client: "billing", Gen: gen}, {Client: "other", Gen: gen}, {Client: "third", Gen: gen}, {Client: "third", Cred: "s1", Gen: gen}, {Client: "billing", Cred: "s1", Gen: gen},
-				{JTI: "t1", Gen: gen}, {KID: "k1", Gen: gen}, {JTI: "x700", Gen: gen}, {JTI: "x1500", Gen: gen},
-			} {
-				out += fmt.Sprint(v.Denied(token), v.DeniedAt(token, "https://orders.example.com"), " ")
-			}
+		for _, token := range someTokens {
+			out += fmt.Sprint(v.Denied(token), v.DeniedAt(token, "https://orders.example.com"), " ")
 		}
 	}
 	return out
