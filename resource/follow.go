@@ -164,6 +164,15 @@ func (f *follower) inForce(ctx context.Context, now time.Time, t *symbolon.Trace
 	return nil, f.stale(t, "an issuer that was heard in the last "+policy.MaxAge.String(), f.when(set))
 }
 
+// ready reports whether inForce would refuse nobody.
+func (f *follower) ready(now time.Time) bool {
+	set := f.current.Load()
+	if set == nil {
+		return f.cfg.Revocations.Off || f.cfg.Revocations.OnStale != OnStaleDeny
+	}
+	return f.good(set, now)
+}
+
 // good reports whether the set can be gone by whatever the policy.
 func (f *follower) good(set *heldSet, now time.Time) bool {
 	return !f.old(set, now) && (f.recent(now) || f.cfg.Revocations.OnStale != OnStaleDeny)
@@ -261,6 +270,7 @@ func (f *follower) run() {
 		}
 		if err != nil {
 			f.row++
+			f.impatient = true // an issuer that is back is heard at once, not when it has news
 			again = max(again, spread(min(firstFail<<min(f.row-1, 10), mostFail)))
 			f.log(err, again)
 		} else {

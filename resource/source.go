@@ -92,6 +92,24 @@ func (a *API) Start(ctx context.Context) error {
 	return nil
 }
 
+// Ready tells whether requests can be judged now, without asking or waiting: nil,
+// or the *symbolon.Error that they would be answered with, 503, with its cause.
+// There must be keys of every issuer and, where Config.Revocations denies what it
+// cannot tell, a revocation set that is not too old. Before Start, or the first
+// request, it is not.
+func (a *API) Ready() error {
+	now := a.cfg.Now()
+	for _, s := range a.sources {
+		if !s.keys.current.Load().usable(now, a.cfg.MaxStale) {
+			return errNoKeys.WithCause(s.keys.why(nil))
+		}
+		if !s.denied.ready(now) {
+			return errNoSet.WithCause(errors.New(s.denied.when(s.denied.current.Load())))
+		}
+	}
+	return nil
+}
+
 // await waits for keys that can be used.
 func (k *keys) await(ctx context.Context) error {
 	for {
