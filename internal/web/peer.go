@@ -64,12 +64,16 @@ func ParseNetworks(texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, text := range texts {
 		if ip, err := netip.ParseAddr(text); err == nil {
+			ip = ip.Unmap() // as peers are compared
 			out = append(out, netip.PrefixFrom(ip, ip.BitLen()))
 			continue
 		}
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a network; write for example 10.0.0.0/8", text)
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 		}
 		out = append(out, p.Masked())
 	}

@@ -90,3 +90,16 @@ func FuzzPeerOf(f *testing.F) {
 		}
 	})
 }
+
+// TestNetworksOfIPv4InIPv6 are those of IPv4, as peers are.
+func TestNetworksOfIPv4InIPv6(t *testing.T) {
+	for text, want := range map[string]string{
+		"::ffff:10.0.0.1": "10.0.0.1/32", "::ffff:10.1.2.3/104": "10.0.0.0/8", "::ffff:0:0/96": "0.0.0.0/0",
+		"10.1.2.3/8": "10.0.0.0/8", "fd00::1/8": "fd00::/8", "::/0": "::/0",
+	} {
+		got, err := ParseNetworks([]string{text})
+		if err != nil || len(got) != 1 || got[0].String() != want {
+			t.Errorf("%s: %v %v, want %s", text, got, err, want)
+		}
+	}
+}
