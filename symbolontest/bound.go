@@ -43,7 +43,7 @@ func (a *API) serve(s *httptest.Server, scheme, scope string, h http.Handler) st
 func (a *API) at(publicURL string) *resource.API {
 	a.server.t.Helper()
 	r, err := resource.New(resource.Config{
-		Issuer: a.server.URL, Audience: a.Identifier, PublicURL: publicURL, Now: a.server.Now, Introspection: a.introspection,
+		Issuer: a.server.URL, Audience: a.Identifier, PublicURL: publicURL, Now: a.server.Now, Introspection: a.introspection(),
 	})
 	if err != nil {
 		a.server.t.Fatal(err)

@@ -8,7 +8,8 @@ import (
 )
 
 // OpaqueAPI is API whose tokens only the server can read: the API's own half asks
-// it about each (RFC 7662), as a client "ID-api" with a secret.
+// it about each (RFC 7662), as a client "ID-api" with a secret, and so can others
+// that serve the API.
 func (s *Server) OpaqueAPI(id string, scopes ...string) *API {
 	s.t.Helper()
 	server := id + "-api"
@@ -17,6 +18,14 @@ func (s *Server) OpaqueAPI(id string, scopes ...string) *API {
 		s.t.Fatal(err)
 	}
 	a := s.api(registry.API{ID: id, Token: registry.APIToken{Format: registry.FormatOpaque}, ResourceServers: []string{server}}, scopes)
-	a.introspection = &resource.Introspection{ID: server, Auth: client.Secret(made.Secret.Reveal())}
+	a.AskerID, a.AskerSecret = server, made.Secret.Reveal()
 	return a
+}
+
+// introspection is how the API asks; nil: its tokens are signed.
+func (a *API) introspection() *resource.Introspection {
+	if a.AskerID == "" {
+		return nil
+	}
+	return &resource.Introspection{ID: a.AskerID, Auth: client.Secret(a.AskerSecret)}
 }

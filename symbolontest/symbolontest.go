@@ -63,7 +63,9 @@ type API struct {
 	server     *Server
 	origins    []string // where it is served
 
-	introspection *resource.Introspection // nil: its tokens are signed
+	// AskerID and AskerSecret are of the client that asks about its tokens, where
+	// they are opaque (OpaqueAPI); empty: they are signed.
+	AskerID, AskerSecret string
 }
 
 // Client is a registered client: a ready client.Client, and what others need to
