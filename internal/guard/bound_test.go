@@ -229,12 +229,19 @@ func certified(t *testing.T, change func(*Config)) (w *world, held tls.Certifica
 }
 
 // TestCertificatesOfConnections: a bound token is taken on connections with its
-// certificate alone, whatever headers say.
+// certificate alone, whatever headers say, of a trusted peer too.
 func TestCertificatesOfConnections(t *testing.T) {
+	for _, form := range []string{"Client-Cert", "X-Client-Cert"} {
+		t.Run("configured: "+form, func(t *testing.T) { certificatesOfConnections(t, form) })
+	}
+}
+
+func certificatesOfConnections(t *testing.T, form string) {
 	w, held, token := certified(t, func(c *Config) {
 		c.Proxy.TLS = pair(t)
 		c.Proxy.TLS.ClientCerts = "request"
-		c.ClientCertHeader = "Client-Cert"
+		c.Proxy.Trusted = []string{"127.0.0.1"}
+		c.ClientCertHeader = form
 	})
 	forged := ":" + base64.StdEncoding.EncodeToString(held.Certificate[0]) + ":"
 	for name, c := range map[string]struct {

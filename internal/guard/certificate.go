@@ -20,7 +20,8 @@ const (
 var errEscaped = symbolon.NewError(symbolon.InvalidRequest, "X-Client-Cert is not one certificate as nginx's ssl_client_escaped_cert writes it; correct the proxy that passes certificates on")
 
 // certificateOf is the certificate of the caller, nil when it presented none.
-// trusted: the request comes from a peer whose headers count.
+// trusted: the request comes from a peer whose headers count, to a listener that
+// asks for no certificates itself.
 func (g *Guard) certificateOf(x *web.Exchange, r *http.Request, trusted bool) (*x509.Certificate, *symbolon.Error) {
 	if x.Certificate != nil || g.cfg.ClientCertHeader != headerEscapedCert || !trusted {
 		return x.Certificate, nil

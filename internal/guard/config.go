@@ -100,6 +100,10 @@ type Proxy struct {
 	Trusted []string `yaml:"trusted"`
 }
 
+// asks reports whether callers are asked for certificates: then no header says
+// anything about them.
+func (p *Proxy) asks() bool { return p.TLS != nil && p.TLS.ClientCerts != "" }
+
 // ListenerTLS are PEM files; they are read again when they change, and a broken
 // pair keeps the old one.
 type ListenerTLS struct {

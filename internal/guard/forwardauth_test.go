@@ -280,7 +280,7 @@ func TestNoKeysIs403WithoutACode(t *testing.T) {
 		t.Errorf("proxy: %d %s %q", resp.StatusCode, body, resp.Header)
 	}
 	resp, body = do(t, "GET", "http://"+cfg.ForwardAuth.Listen, "/readyz", nil, nil)
-	if resp.StatusCode != 503 || body != "no keys of the issuer yet\n" {
+	if resp.StatusCode != 503 || body != "access tokens cannot be checked at the moment: try again later\n" {
 		t.Errorf("readyz: %d %s", resp.StatusCode, body)
 	}
 }

@@ -96,7 +96,7 @@ func (g *Guard) newProxy() (err error) {
 		return fmt.Errorf("proxy.trusted: %w", err)
 	}
 	g.proxy = g.newReverseProxy()
-	at := &place{member: "proxy", addr: p.Listen, trusted: g.trustedProxy, ask: p.TLS != nil && p.TLS.ClientCerts != ""}
+	at := &place{member: "proxy", addr: p.Listen, trusted: g.trustedProxy, ask: p.asks()}
 	manners := g.manners(g.trustedProxy)
 	manners.AskCertificates = at.ask
 	manners.ProxyCertificates = !at.ask && g.cfg.ClientCertHeader == headerClientCert

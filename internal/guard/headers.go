@@ -18,8 +18,11 @@ const (
 // caller is, or what the request was: an API believes them, so none of the
 // caller's gets there. Each stands for all that begin like it.
 var identities = []string{
-	"X-Auth-", "X-Forwarded-", "X-Original-", "X-Rewrite-", "X-Envoy-Original-", "X-Remote-", "X-Authenticated-",
-	"Remote-", "X-Ssl-", "Ssl-Client-", "Client-Cert", "X-Client-Cert", "X-Real-Ip", "Forwarded", "Request-Id",
+	"X-Auth-", "X-Forward", "X-Original-", "X-Rewrite-", "X-Envoy-Original-", "X-Envoy-External-", "X-Remote-", "X-Authenticated-",
+	"Remote-", "X-Ssl-", "Ssl-Client-", "Client-Cert", "X-Client-Cert", "X-Tls-Client-", "X-Arr-Clientcert",
+	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-", "Forwarded", "Request-Id",
+	"X-Host", "X-Http-Host-Override", "X-Webauth-", "X-Consumer-",
+	"X-Amzn-Oidc-", "X-Goog-Authenticated-", "X-Goog-Iap-", "X-Ms-Client-", "Cf-Access-", // of load balancers that sign in
 	"Proxy", // CVE-2016-5385: an environment variable of that name is believed
 }
 
@@ -56,7 +59,7 @@ func strip(h http.Header) {
 // is one of identities.
 func speaks(name string) bool {
 	switch name[0] {
-	case 'X', 'R', 'S', 'C', 'F', 'P':
+	case 'X', 'R', 'S', 'C', 'F', 'P', 'T':
 	default:
 		return false
 	}

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -35,19 +34,13 @@ func (g *Guard) health(w http.ResponseWriter, r *http.Request) error {
 		switch {
 		case g.draining.Load():
 			status, text = http.StatusServiceUnavailable, "draining"
-		case !g.ready():
-			status, text = http.StatusServiceUnavailable, "no keys of the issuer yet"
+		default:
+			if err := g.api.Ready(); err != nil {
+				status, text = http.StatusServiceUnavailable, symbolon.AsError(err).Description
+			}
 		}
 	}
 	return web.Health(w, r, status, text)
-}
-
-// ready reports whether there are keys to check tokens with. It waits for
-// nothing.
-func (g *Guard) ready() bool {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return g.api.Start(ctx) == nil
 }
 
 // metadataOf gives where the API's metadata is (RFC 9728 §3), and what answers

@@ -20,7 +20,8 @@ const (
 var (
 	errForm      = symbolon.NewError(symbolon.InvalidRequest, "the request target is not a path: send the path and the query alone")
 	errPath      = symbolon.NewError(symbolon.InvalidRequest, "the path begins with two slashes, or has dot segments, or something that must be percent-encoded, or an encoded backslash or control character, or is not UTF-8: send the path that is meant")
-	errAmbiguous = symbolon.NewError(symbolon.InvalidRequest, "two programs could read the path or the query differently: no empty segments, no semicolons, no encoded slash, dot, semicolon or percent sign in the path, and in the query only what may stand there")
+	errQuery     = symbolon.NewError(symbolon.InvalidRequest, "the query has a space or a control character: percent-encode it")
+	errAmbiguous = symbolon.NewError(symbolon.InvalidRequest, "two programs could read the path or the query differently: no empty segments, no semicolons, no encoded slash, dot, semicolon, question mark, number sign or percent sign in the path, no other case and no other final slash than the routes have, and in the query only what may stand there, and no _method")
 )
 
 // judgeTarget looks at a request target as it was sent. Its path and query are
@@ -34,7 +35,11 @@ func judgeTarget(target string) (clarity, *symbolon.Error) {
 	if c == refused {
 		return refused, errPath
 	}
-	return max(c, judgeQuery(query)), nil
+	c = max(c, judgeQuery(query))
+	if c == refused {
+		return refused, errQuery
+	}
+	return c, nil
 }
 
 // plainPath are the characters of a path that mean themselves to everybody:
@@ -83,7 +88,7 @@ func judgeSlowly(path string) clarity {
 		switch c := path[i]; {
 		case c == '%':
 			decoded, ok := octet(path[i:])
-			if !ok || strings.IndexByte("/.;", decoded) >= 0 {
+			if !ok || strings.IndexByte("/.;?#", decoded) >= 0 {
 				return ambiguous
 			}
 			if _, twice := octet(decode(path[i:])); decoded == '%' && twice {
@@ -112,9 +117,10 @@ func isURL(path string) bool {
 // somewhere and with whatever is cut off from them.
 func hasDots(text string) bool {
 	for segment := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '/' || r == '\\' }) {
-		if i := strings.IndexAny(segment, ";\x00"); i >= 0 {
+		if i := strings.IndexAny(segment, ";?#\x00"); i >= 0 {
 			segment = segment[:i]
 		}
+		segment = strings.TrimRight(segment, " ")
 		if segment == "." || segment == ".." {
 			return true
 		}
@@ -168,19 +174,46 @@ func unhex(c byte) byte {
 
 // judgeQuery: a semicolon divides parameters to some (GO-2026-4976 is about
 // parameters that one program sees and the next does not), and an encoding that
-// is none is dropped by some.
+// is none is dropped by some. A space, which HTTP/2 lets through, would end the
+// target in a request line of HTTP/1.
 func judgeQuery(query string) clarity {
+	verdict := plain
 	for i := range len(query) {
 		switch c := query[i]; {
-		case c <= ' ' || c >= 0x7f || c == ';' || c == '#':
-			return ambiguous
+		case c <= ' ' || c == 0x7f:
+			return refused
+		case c > 0x7f || c == ';' || c == '#':
+			verdict = ambiguous
 		case c == '%':
 			if _, ok := octet(query[i:]); !ok {
-				return ambiguous
+				verdict = ambiguous
 			}
 		}
 	}
-	return plain
+	if verdict == plain && methodIn(query) {
+		return ambiguous
+	}
+	return verdict
+}
+
+// methodIn reports a parameter in which frameworks take another method than the
+// request's (Symfony, Laravel, WordPress: _method), in the spellings that PHP
+// takes for it.
+func methodIn(query string) bool {
+	for part := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		name = strings.TrimLeft(decode(strings.ReplaceAll(name, "+", " ")), " ")
+		if i := strings.IndexAny(name, "\x00["); i > 0 {
+			name = name[:i]
+		}
+		if len(name) == len("_method") && strings.EqualFold(name[1:], "method") && strings.IndexByte("_.[", name[0]) >= 0 {
+			return true
+		}
+		if len(name) > 2 && name[0]|0x20 == 'x' && overrides[fold(name)] {
+			return true
+		}
+	}
+	return false
 }
 
 // parseTarget reads a request target as net/http reads that of a request.

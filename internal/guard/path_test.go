@@ -72,7 +72,12 @@ var tricks = map[string]clarity{
 	"/public/100%25-":               plain,
 	"/public/a:b@c,d$e&f=g+h!i'(j)": plain,
 	"/public/%61":                   plain,
-	"/public/a%3fb":                 plain,
+	"/public/a%3fb":                 ambiguous,
+	"/public/a%23b":                 ambiguous,
+	"/public/..%3f/orders":          refused,
+	"/public/..%23/orders":          refused,
+	"/public/..%20/orders":          refused,
+	"/public/..%253f/orders":        refused,
 }
 
 func TestPathTricks(t *testing.T) {
@@ -83,6 +88,10 @@ func TestPathTricks(t *testing.T) {
 	}
 	for query, want := range map[string]clarity{
 		"": plain, "a=1&b=%2f..%00": plain, "a=/../": plain, "a={1}|[2]": plain, "a;b": ambiguous, "a=%": ambiguous, "a=%g1": ambiguous, "a=\xff": ambiguous, "a#b": ambiguous,
+		"a b": refused, "a;b c": refused, "a=\x01": refused, "a=\x7f": refused,
+		"_method=DELETE": ambiguous, "a=1&_METHOD=put": ambiguous, "%5fmethod=put": ambiguous, "+_method=put": ambiguous, ".method=put": ambiguous, "[method=put": ambiguous,
+		"_method[]=put": ambiguous, "_method%00=put": ambiguous, "X-HTTP-Method-Override=PUT": ambiguous, "x_http_method_override=PUT": ambiguous,
+		"method=put&my_method=put&a=_method&__method=put&x=1&xyz=2": plain,
 	} {
 		if got := judgeQuery(query); got != want {
 			t.Errorf("?%q: %d, want %d", query, got, want)

@@ -50,7 +50,7 @@ func (g *Guard) serveProxy(w http.ResponseWriter, r *http.Request) error {
 		g.metadata.ServeHTTP(x, r)
 		return nil
 	}
-	cert, failed := g.certificateOf(x, r, trusted)
+	cert, failed := g.certificateOf(x, r, trusted && !g.cfg.Proxy.asks())
 	if failed != nil {
 		return failed
 	}
@@ -92,16 +92,11 @@ func (g *Guard) forward(x *web.Exchange, r *http.Request, caller *resource.Calle
 		defer func() { g.live.remove(p.live); end(nil) }()
 	}
 	r = r.WithContext(ctx)
-	back := newAnswer(x)
 	clear(x.Header()) // what the API answers is its own; modify adds what is ours
-	if r.ProtoMajor != 1 {
-		g.proxy.ServeHTTP(back, r)
-		return
-	}
-	to := steady{back}
+	to := newSteady(x, ctx, r.ProtoMajor == 1)
 	defer to.finish()
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = upload{r.Body, back.control, &p.broken}
+	if to.http1 && r.Body != nil && r.Body != http.NoBody {
+		r.Body = upload{r.Body, to.control, &p.broken}
 	}
 	g.proxy.ServeHTTP(to, r)
 }

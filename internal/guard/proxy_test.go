@@ -107,6 +107,9 @@ var forgeries = []string{
 	"X-Original-Uri", "X-Original-Url", "X-Original-Method", "X_Original_Uri", "X-Rewrite-Url", "X-Envoy-Original-Path",
 	"Forwarded", "X-Real-Ip", "X-Remote-User", "Remote-User", "X-Ssl-Client-Cert", "Ssl-Client-Verify", "X-Authenticated-User",
 	"Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert",
+	"X-Forwarded", "X-Forward-For", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Envoy-External-Address", "X-Host", "X-Http-Host-Override",
+	"X-Webauth-User", "X-Consumer-Username", "X-Amzn-Oidc-Identity", "X-Goog-Authenticated-User-Email", "X-Goog-Iap-Jwt-Assertion", "X-Ms-Client-Principal", "Cf-Access-Jwt-Assertion",
+	"X-Tls-Client-Cert", "X-Arr-Clientcert",
 	"Proxy", "Transfer_Encoding", "Content_Length", "Authorization_", "Dpop_",
 }
 

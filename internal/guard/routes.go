@@ -47,14 +47,52 @@ func (*route) ServeHTTP(http.ResponseWriter, *http.Request) {}
 
 // table finds the route of a request. Only the look-up of the mux is used: it
 // redirects nobody.
-type table struct{ mux *http.ServeMux }
+type table struct {
+	mux   *http.ServeMux
+	loose *http.ServeMux // of the same patterns in small letters
+	small bool           // which they are anyway
+}
 
 func newTable(all []Route) *table {
-	t := &table{http.NewServeMux()}
+	t := &table{http.NewServeMux(), http.NewServeMux(), true}
 	for _, r := range all {
-		t.mux.Handle(r.Match, &route{r.Match, r.Scopes, r.Allow == allowAnyone, r.AmbiguousPaths == allowAmbiguous})
+		one := &route{r.Match, r.Scopes, r.Allow == allowAnyone, r.AmbiguousPaths == allowAmbiguous}
+		t.mux.Handle(r.Match, one)
+		at := strings.IndexByte(r.Match, '/')
+		lower := r.Match[:at] + strings.ToLower(r.Match[at:])
+		t.small = t.small && lower == r.Match
+		// Of two that differ in nothing else the first stays: requests for the
+		// other are in doubt.
+		takes(t.loose, lower, one)
 	}
 	return t
+}
+
+// doubtful reports whether the path, to a program that takes no note of case or of
+// a final slash (as Express and ASP.NET by default), may be one of a route that
+// asks for something else: /ADMIN beside a route for anyone.
+func (t *table) doubtful(method string, u *url.URL, r *route) bool {
+	lower := strings.ToLower(u.Path)
+	bare := strings.TrimSuffix(lower, "/")
+	if (!t.small || lower != u.Path) && !r.asksAs(look(t.loose, method, &url.URL{Path: lower})) {
+		return true
+	}
+	if bare == lower || bare == "" {
+		return false
+	}
+	other := look(t.loose, method, &url.URL{Path: bare}) // nil: there is only the route with the slash
+	return other != nil && !r.asksAs(other)
+}
+
+func look(mux *http.ServeMux, method string, u *url.URL) *route {
+	h, _ := mux.Handler(&http.Request{Method: method, URL: u})
+	r, _ := h.(*route) // others redirect, or answer 404 or 405
+	return r
+}
+
+// asksAs reports whether the other route, nil for none, asks for the same.
+func (r *route) asksAs(other *route) bool {
+	return other != nil && r.anyone == other.anyone && slices.Equal(r.scopes, other.scopes)
 }
 
 // find gives the route of a request; nil: there is none. u has passed
@@ -65,9 +103,7 @@ func (t *table) find(method string, u *url.URL) *route {
 	if strings.Contains(u.EscapedPath(), "//") {
 		u = &url.URL{Path: slashes(u.Path), RawPath: slashes(u.RawPath)}
 	}
-	h, _ := t.mux.Handler(&http.Request{Method: method, URL: u})
-	r, _ := h.(*route) // others redirect, or answer 404 or 405
-	return r
+	return look(t.mux, method, u)
 }
 
 // slashes writes one slash for several in a row.
@@ -153,13 +189,21 @@ func conflicting(good []string, pattern string) string {
 	return ""
 }
 
-// registers reports whether a mux takes the patterns together: it panics when it
-// does not, with a text about source files.
-func registers(patterns ...string) (ok bool) {
-	defer func() { ok = recover() == nil }()
+// registers reports whether a mux takes the patterns together.
+func registers(patterns ...string) bool {
 	mux := http.NewServeMux()
 	for _, p := range patterns {
-		mux.Handle(p, &route{})
+		if !takes(mux, p, &route{}) {
+			return false
+		}
 	}
+	return true
+}
+
+// takes adds a pattern to a mux, if that takes it: it panics when it does not, with
+// a text about source files.
+func takes(mux *http.ServeMux, pattern string, r *route) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	mux.Handle(pattern, r)
 	return true
 }

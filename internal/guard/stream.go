@@ -1,16 +1,18 @@
 package guard
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
 )
 
 // Streams have no end that a server could know, so what is bounded is how long
-// the other side may take for the next step. HTTP/2 does the same for its
-// connections.
+// the other side may take for the next step.
 const (
 	silenceTime = time.Minute      // for the next octets of a request's body
 	stallTime   = 30 * time.Second // for taking what is written
@@ -34,24 +36,59 @@ func newAnswer(w http.ResponseWriter) *answer {
 // Unwrap serves http.ResponseController.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// steady is an answer over HTTP/1, where a caller that takes nothing would keep
-// a connection for itself.
-type steady struct{ *answer }
+// steady is an answer whose caller takes what is written: one that takes nothing
+// would keep a connection to the API for itself. Over HTTP/2 it can do so with one
+// stream of a connection on which all else moves.
+type steady struct {
+	*answer
+	over        context.Context // ends with the exchange
+	http1       bool
+	stall, last time.Duration
+}
+
+func newSteady(w http.ResponseWriter, over context.Context, http1 bool) steady {
+	return steady{newAnswer(w), over, http1, stallTime, lastTime}
+}
 
 // Write implements http.ResponseWriter.
 func (s steady) Write(b []byte) (int, error) {
-	s.control.SetWriteDeadline(time.Now().Add(stallTime))
+	defer s.within()()
 	return s.ResponseWriter.Write(b)
 }
 
 // FlushError serves http.ResponseController.
 func (s steady) FlushError() error {
-	s.control.SetWriteDeadline(time.Now().Add(stallTime))
+	defer s.within()()
 	return s.control.Flush()
 }
 
-// finish bounds what net/http still has to write.
-func (s steady) finish() { s.control.SetWriteDeadline(time.Now().Add(lastTime)) }
+// within bounds what is written until done is called.
+func (s steady) within() (done func()) {
+	s.control.SetWriteDeadline(time.Now().Add(s.stall))
+	if s.http1 {
+		return func() {} // it counts for writes alone
+	}
+	return func() { s.control.SetWriteDeadline(time.Time{}) } // it would end an idle stream, too
+}
+
+// Hijack implements http.Hijacker: what is a WebSocket by now ends with the
+// exchange, also where its caller takes nothing, so that nobody sees the end.
+func (s steady) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := s.control.Hijack()
+	if err == nil {
+		context.AfterFunc(s.over, func() { conn.Close() })
+	}
+	return conn, buffered, err
+}
+
+// finish bounds what net/http still has to write, and to read of a body that the
+// API did not want.
+func (s steady) finish() {
+	s.control.SetWriteDeadline(time.Now().Add(s.last))
+	if s.http1 {
+		s.control.SetReadDeadline(time.Now().Add(s.last / 2)) // net/http reads before it writes
+	}
+}
 
 // upload is the body of a request over HTTP/1.
 type upload struct {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/resource"
@@ -13,6 +14,7 @@ import (
 
 var (
 	errNoRoute = symbolon.NewError(symbolon.NotFound, "no route of this guard matches the method and the path")
+	errMethod  = symbolon.NewError(symbolon.InvalidRequest, "the method has small letters: some programs would read another one, so write it in capitals")
 	errCaller  = symbolon.NewError(symbolon.InvalidToken, "the access token names a client or a subject that cannot stand in a header")
 )
 
@@ -32,11 +34,14 @@ func (g *Guard) decide(ctx context.Context, q *question) (*route, *resource.Call
 	if err != nil {
 		return nil, nil, err
 	}
+	if q.method != strings.ToUpper(q.method) { // RFC 9110 §9.1: another method, but not to all
+		return nil, nil, errMethod
+	}
 	r := g.routes.find(q.method, q.url)
 	if r == nil || q.method == http.MethodConnect { // it would make a tunnel
 		return nil, nil, errNoRoute
 	}
-	if c == ambiguous && !r.ambiguous {
+	if !r.ambiguous && (c == ambiguous || g.routes.doubtful(q.method, q.url, r)) {
 		return r, nil, errAmbiguous
 	}
 	if overridden(q.header) {
