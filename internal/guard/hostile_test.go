@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -69,6 +70,62 @@ func TestAQueryNamesNoOtherMethod(t *testing.T) {
 		resp, body := do(t, "POST", "http://"+w.addr, target, nil, nil)
 		if resp.StatusCode != status || len(w.reached()) > 0 != (status == 200) {
 			t.Errorf("%s: %d %s, want %d", target, resp.StatusCode, body, status)
+		}
+	}
+}
+
+// TestGO_2026_4976_QueriesArriveWhole: the API gets each parameter that was looked
+// at, however many there are.
+func TestGO_2026_4976_QueriesArriveWhole(t *testing.T) {
+	w := start(t, nil, nil)
+	good := w.bearer(t)
+	many := strings.Repeat("&", 10500)
+	for target, status := range map[string]int{
+		"/orders?" + many + "last=1": 200, "/orders?" + many + "access_token=x": 400, "/orders?" + many + "b;c": 400, "/orders?a=%7&b": 400,
+		"/files/a?" + many + "b;c=%zz": 200,
+	} {
+		resp, body := do(t, "GET", "http://"+w.addr, target, head("Authorization", good), nil)
+		got := w.reached()
+		if resp.StatusCode != status || len(got) > 0 != (status == 200) || len(got) > 0 && got[0].Target != target {
+			t.Errorf("…%s: %d %s, want %d", target[max(0, len(target)-20):], resp.StatusCode, body[:min(len(body), 200)], status)
+		}
+	}
+}
+
+// TestCVE_2024_23656_TLSStaysAsItIs when the certificate changes, and when its files
+// are broken.
+func TestCVE_2024_23656_TLSStaysAsItIs(t *testing.T) {
+	files := pair(t)
+	w := start(t, nil, func(c *Config) { c.Proxy.TLS = files })
+	shown := func(low, high uint16, suites ...uint16) (string, error) {
+		conn, err := tls.Dial("tcp", w.addr, &tls.Config{InsecureSkipVerify: true, MinVersion: low, MaxVersion: high, CipherSuites: suites})
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		return string(conn.ConnectionState().PeerCertificates[0].Raw), nil
+	}
+	first, err := shown(tls.VersionTLS12, tls.VersionTLS13)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := pair(t)
+	for step, change := range []func(){
+		func() {},
+		func() { os.Rename(other.Key, files.Key); os.Rename(other.Cert, files.Cert) },
+		func() { os.WriteFile(files.Cert, []byte("half a certif"), 0o600) },
+	} {
+		change()
+		w.auth.Advance(2 * time.Second) // the files are looked at again
+		got, err := shown(tls.VersionTLS12, tls.VersionTLS13)
+		if err != nil || (got == first) != (step == 0) {
+			t.Errorf("step %d: %v, the first certificate: %t", step, err, got == first)
+		}
+		if _, err := shown(tls.VersionTLS10, tls.VersionTLS11); err == nil {
+			t.Errorf("step %d: TLS 1.1 is spoken", step)
+		}
+		if _, err := shown(tls.VersionTLS12, tls.VersionTLS12, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA); err == nil {
+			t.Errorf("step %d: CBC is spoken", step)
 		}
 	}
 }
