@@ -76,8 +76,8 @@ type RevocationSet struct {
 	AsOf    int64             `json:"as_of"`           // when that node last heard from its store
 	Expires int64             `json:"exp"`             // it is not to be taken from then on
 	Entries []RevocationEntry `json:"entries"`
-	Pending []PendingDenial   `json:"pending"`           // always all that there are
-	Merged  []string          `json:"merged"`            // ids of pending entries that stand in the set now
+	Pending []PendingDenial   `json:"pending"`           // all that there are; none in a difference to who named Journal
+	Merged  []string          `json:"merged"`            // ids of pending entries that stand in the set now; as Pending
 	Journal string            `json:"journal,omitempty"` // names what stands in pending and merged: who waits sends it back
 }
 

@@ -101,7 +101,14 @@ func TestPendingDenials(t *testing.T) {
 	if !refused() {
 		t.Error("another node's silence undid it")
 	}
-	f.update(func() { f.set.Seq, f.set.Merged = f.set.Seq+1, []string{"p1"} })
+	// What an issuer answers to who has this journal: a difference that leaves it out.
+	seq = held().seq
+	f.update(func() { f.set.Since, f.set.Seq, f.set.Journal = f.set.Seq, f.set.Seq+1, "j1" })
+	until(t, "the quiet set", func() bool { return held().seq > seq })
+	if !refused() || held().journal != "j1" {
+		t.Errorf("a difference without the journal undid it; journal %q", held().journal)
+	}
+	f.update(func() { f.set.Since, f.set.Seq, f.set.Merged = 0, f.set.Seq+1, []string{"p1"} })
 	until(t, "merged", func() bool { return !refused() })
 }
 

@@ -60,7 +60,7 @@ type feed struct {
 	denied   *denied
 
 	signing sync.Mutex // one text is signed once, however many wait for it
-	texts   map[int]*signedSet
+	texts   map[part]*signedSet
 	large   bool // it was told that the set is
 }
 
@@ -69,7 +69,7 @@ func newFeed(fs *feeds, issuer *registry.IssuerView) *feed {
 	set := jose.KeySet{Keys: []*jose.Key{signer.Key()}}
 	return &feed{
 		config: fs.config, counted: fs.counted, id: issuer.ID, iss: issuer.Iss,
-		signer: signer, keys: newPage("application/json", set.JSON()), texts: make(map[int]*signedSet),
+		signer: signer, keys: newPage("application/json", set.JSON()), texts: make(map[part]*signedSet),
 	}
 }
 
@@ -278,6 +278,12 @@ func (d *denied) newsFor(q *revocationQuery) bool {
 	return q.journal != nil && d.journal != "" && d.journal != *q.journal
 }
 
+// journalKnown reports whether who asks so took all that the journal holds: after
+// a restore that may be thousands of ids, for each validator every 20 s.
+func (d *denied) journalKnown(q *revocationQuery) bool {
+	return q.difference && d.journal != "" && q.took == d.journal
+}
+
 // first is the place of the first entry that such a request is answered with,
 // and since what the answer says that it begins after; 0: the answer is whole.
 // The number of entries is rounded up to a power of two, so that whoever asks
@@ -287,6 +293,9 @@ func (d *denied) first(q *revocationQuery) (i int, since int64) {
 		return 0, 0
 	}
 	n := len(d.entries)
+	if n == 0 && q.since.Epoch == d.epoch && d.journalKnown(q) {
+		return 0, 1 // there is none after any position, and a whole set would need the journal
+	}
 	i = n
 	if q.since.Epoch == d.epoch {
 		i = sort.Search(n, func(i int) bool { return d.entries[i].commit > q.since.Seq })

@@ -86,7 +86,8 @@ type revocationQuery struct {
 	difference bool // since says what the validator has
 	since      registry.Position
 	wait       time.Duration
-	journal    *string // the member journal of the set that it has; nil: it does not say
+	took       string  // the member journal of the set that it took last; empty: it is told all
+	journal    *string // the journal that is no news; nil: the one at the beginning of the wait
 }
 
 // readRevocationQuery reads the query. What it does not know it passes over.
@@ -118,7 +119,7 @@ func readRevocationQuery(raw string) (*revocationQuery, error) {
 	switch journal := values["journal"]; len(journal) {
 	case 0:
 	case 1:
-		q.journal = &journal[0]
+		q.took, q.journal = journal[0], &journal[0]
 	default:
 		return nil, errRevocationQuery
 	}

@@ -24,6 +24,13 @@ type signedSet struct {
 	made   time.Time
 }
 
+// part is what an answer holds: the entries from one place on; and nothing of the
+// journal where who asks knows it.
+type part struct {
+	first int
+	known bool
+}
+
 // text gives the signed answer to a request. All who ask for the same part share
 // it: fifty validators that one commit wakes cost one signature.
 func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) ([]byte, error) {
@@ -31,29 +38,33 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 	defer f.signing.Unlock()
 	now := f.config.Now()
 	first, since := d.first(q)
-	if t := f.texts[first]; t != nil && t.denied == d && fresh(t.made, now) && (!q.difference || t.seq >= min(q.since.Seq, position.Seq)) {
+	of := part{first, since > 0 && d.journalKnown(q)}
+	if t := f.texts[of]; t != nil && t.denied == d && fresh(t.made, now) && (!q.difference || t.seq >= min(q.since.Seq, position.Seq)) {
 		return t.text, nil
 	}
 	contact := f.config.Replica.Contact()
 	if contact.Unix() <= 0 {
 		return nil, errStale // it never heard from its store, and knows nothing
 	}
-	payload, err := appendRevocationSet(nil, &symbolon.RevocationSet{
+	set := &symbolon.RevocationSet{
 		Issuer: f.iss, Epoch: d.epoch, Seq: position.Seq, Since: since,
-		AsOf: min(contact.Unix(), now.Unix()), Expires: now.Add(revocationLife).Unix(),
-		Pending: d.pending, Merged: d.merged, Journal: d.journal,
-	}, d.live(first, now))
+		AsOf: min(contact.Unix(), now.Unix()), Expires: now.Add(revocationLife).Unix(), Journal: d.journal,
+	}
+	if !of.known {
+		set.Pending, set.Merged = d.pending, d.merged
+	}
+	payload, err := appendRevocationSet(nil, set, d.live(first, now))
 	if err != nil {
 		return nil, err
 	}
-	for i, t := range f.texts {
+	for old, t := range f.texts {
 		if t.denied != d || !fresh(t.made, now) {
-			delete(f.texts, i)
+			delete(f.texts, old)
 		}
 	}
 	f.counted("sign a revocation set")
 	t := &signedSet{text: f.signer.Sign(payload), denied: d, seq: position.Seq, made: now}
-	f.texts[first] = t
+	f.texts[of] = t
 	f.tellLarge(len(t.text))
 	return t.text, nil
 }
