@@ -47,7 +47,8 @@ type IntrospectorConfig struct {
 // concurrent use. Close it when it is no longer needed.
 //
 // While the server is away it is asked by one call at a time, after pauses that
-// grow to ten seconds; all others fail at once.
+// grow to ten seconds; all others fail at once. When it was asked too much (429),
+// nothing is asked for a second at most.
 type Introspector struct {
 	client *Client
 	limit  time.Duration
@@ -56,6 +57,7 @@ type Introspector struct {
 	mu    sync.Mutex
 	found discovered // the zero value: nothing yet
 	down  outage
+	crowd crowd
 }
 
 // NewIntrospector checks the configuration. It reaches no server; what Auth needs

@@ -70,7 +70,7 @@ func TestAServerThatIsAwayIsNotHammered(t *testing.T) {
 // TestRetryAfterIsFollowed: nothing is asked before, and callers are told the rest.
 func TestRetryAfterIsFollowed(t *testing.T) {
 	for status, code := range map[int]string{
-		http.StatusTooManyRequests: "temporarily_unavailable", http.StatusServiceUnavailable: "temporarily_unavailable", http.StatusInternalServerError: "server_error",
+		http.StatusServiceUnavailable: "temporarily_unavailable", http.StatusInternalServerError: "server_error",
 	} {
 		questions(t, func(t *testing.T, i *Introspector, s *asked) {
 			s.answer(func(w http.ResponseWriter, r *request) {
@@ -87,6 +87,57 @@ func TestRetryAfterIsFollowed(t *testing.T) {
 			active(t, i, opaque)
 		})
 	}
+}
+
+// TestTooManyQuestionsAreNoOutage: after a question that was too many there is a
+// pause of a second at most, whatever the server says, then others are asked; one
+// whose credential is new is asked at once. So it is at the end of an outage.
+func TestTooManyQuestionsAreNoOutage(t *testing.T) {
+	questions(t, func(t *testing.T, i *Introspector, s *asked) {
+		many := func(w http.ResponseWriter, r *request) {
+			if r.PostFormValue("token") != opaque {
+				say(w, activeAnswer)
+				return
+			}
+			w.Header().Set("Retry-After", "100")
+			refuse(w, http.StatusTooManyRequests, "temporarily_unavailable")
+		}
+		s.answer(many)
+		for range 5 {
+			before := s.requests.Load()
+			if e := failed(t, i); e.Status != http.StatusTooManyRequests || e.RetryAfter != 100*time.Second {
+				t.Errorf("%#v", e)
+			}
+			for range 10 { // the pause
+				if e := failed(t, i); e.RetryAfter != time.Second || e.Code != symbolon.TemporarilyUnavailable {
+					t.Errorf("%#v", e)
+				}
+			}
+			if n := s.requests.Load() - before; n != 1 {
+				t.Errorf("%d questions", n)
+			}
+			time.Sleep(crowdPause)
+			active(t, i, "another")
+		}
+		if s.documents.Load() != 1 {
+			t.Errorf("the metadata was read %d times: the endpoint has not moved", s.documents.Load())
+		}
+		failed(t, i)
+		if e := i.crowd.refuses(time.Now(), "new"); e != nil {
+			t.Errorf("a new credential: %v", e)
+		}
+		if e := i.crowd.refuses(time.Now().Add(-time.Hour), i.crowd.version); e != nil {
+			t.Errorf("a clock that was set back: %v", e)
+		}
+		time.Sleep(crowdPause)
+		s.answer(func(w http.ResponseWriter, r *request) { w.WriteHeader(http.StatusBadGateway) })
+		failed(t, i)
+		s.answer(many)
+		time.Sleep(longestOutagePause)
+		failed(t, i) // the one that looks
+		time.Sleep(crowdPause)
+		active(t, i, "another")
+	})
 }
 
 // TestOneOddTokenStopsNoOther: what the server cannot answer about one token, it

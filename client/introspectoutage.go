@@ -14,6 +14,20 @@ import (
 // then.
 const longestOutagePause = 10 * time.Second
 
+// crowdPause is the longest time without a question after one that was too many,
+// whatever time the server names (RFC 6585 §4). The server is there, and its room
+// comes back bit by bit: whoever fills it with tokens of his own must not end the
+// answers for all others.
+const crowdPause = time.Second
+
+// crowd is what is known of a server that was asked too much.
+type crowd struct {
+	err     *symbolon.Error // of the question that was too many
+	until   time.Time       // before, nothing is asked
+	version string          // of the credential that it was asked with
+	warned  time.Time
+}
+
 // outage is what is known of a server that does not answer questions; the zero
 // value is one that does.
 type outage struct {
@@ -33,7 +47,7 @@ func (i *Introspector) admit(version string) (probe bool, refused *symbolon.Erro
 	defer i.mu.Unlock()
 	d := &i.down
 	if d.row == 0 {
-		return false, nil
+		return false, i.crowd.refuses(now, version)
 	}
 	wait := d.until.Sub(now)
 	// A clock that was set back must not lengthen the pause, and a refusal of one
@@ -48,6 +62,30 @@ func (i *Introspector) admit(version string) (probe bool, refused *symbolon.Erro
 	e := *d.err
 	e.RetryAfter = max(wait, minRetryAfter)
 	return false, &e
+}
+
+// refuses gives the error of a question that was too many, while nothing is asked.
+func (c *crowd) refuses(now time.Time, version string) *symbolon.Error {
+	wait := c.until.Sub(now)
+	if wait <= 0 || wait > crowdPause || c.version != version {
+		return nil
+	}
+	e := *c.err
+	e.RetryAfter = minRetryAfter
+	return &e
+}
+
+// crowded takes that a question was too many.
+func (i *Introspector) crowded(err *symbolon.Error, version string) {
+	c, now := &i.crowd, i.client.cfg.Now()
+	c.err, c.version = err, version
+	c.until = now.Add(crowdPause/2 + rand.N(crowdPause/2+1))
+	if now.Sub(c.warned).Abs() < time.Minute {
+		return // once is enough
+	}
+	c.warned = now
+	i.client.cfg.Logger.Warn("the issuer is asked about more tokens than it takes; some are refused",
+		"issuer", i.client.cfg.Issuer, "error", err, "fix", "limit requests before the API; a secret or a certificate costs the issuer less than an assertion for each question")
 }
 
 // leave ends a call that learnt nothing.
@@ -67,7 +105,11 @@ func (i *Introspector) learn(probe bool, err *symbolon.Error, version string) {
 	if probe {
 		d.probing = false
 	}
-	if err == nil || probe && ofTheToken(err) {
+	crowded := err != nil && err.Status == http.StatusTooManyRequests
+	if crowded {
+		i.crowded(err, version)
+	}
+	if err == nil || probe && (crowded || ofTheToken(err)) {
 		if d.row > 0 {
 			log.Info("the introspection endpoint answers again", "issuer", i.client.cfg.Issuer)
 		}
@@ -75,7 +117,7 @@ func (i *Introspector) learn(probe bool, err *symbolon.Error, version string) {
 		return
 	}
 	now := i.client.cfg.Now()
-	if ofTheToken(err) || !probe && d.row > 0 && now.Before(d.until) {
+	if crowded || ofTheToken(err) || !probe && d.row > 0 && now.Before(d.until) {
 		return // the latter was asked before the failure that is known
 	}
 	i.found.fetched = time.Time{} // the endpoint may have moved

@@ -272,7 +272,7 @@ func TestRetryAfterIsPassedOn(t *testing.T) {
 	told(t, func(t *testing.T, a *API, s *teller) {
 		s.reply(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "30")
-			w.WriteHeader(http.StatusTooManyRequests)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		})
 		for range 5 {
 			_, err := a.Check(t.Context(), with("opaque"))
