@@ -59,6 +59,11 @@ func (held *heldSet) take(s *symbolon.RevocationSet, now int64) (*heldSet, error
 		next.base, next.fresh = held.base, held.fresh
 		next.extend(s.Entries, now)
 	}
+	if len(s.Pending)+len(s.Merged) == 0 && (held == nil || s.Journal != held.journal) {
+		// It leaves out what another validator has: somebody sends again what he
+		// recorded. All is asked for, or else it would never be told here.
+		next.journal = ""
+	}
 	next.takePending(held, s, now)
 	return next, nil
 }

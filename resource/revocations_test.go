@@ -101,12 +101,18 @@ func TestPendingDenials(t *testing.T) {
 	if !refused() {
 		t.Error("another node's silence undid it")
 	}
-	// What an issuer answers to who has this journal: a difference that leaves it out.
-	seq = held().seq
-	f.update(func() { f.set.Since, f.set.Seq, f.set.Journal = f.set.Seq, f.set.Seq+1, "j1" })
-	until(t, "the quiet set", func() bool { return held().seq > seq })
-	if !refused() || held().journal != "j1" {
-		t.Errorf("a difference without the journal undid it; journal %q", held().journal)
+	// What an issuer answers to who has this journal, a difference that leaves it out;
+	// before it was told here, that was meant for another validator.
+	for _, c := range []struct {
+		merged []string
+		want   string
+	}{{[]string{}, ""}, {[]string{"other"}, "j1"}, {[]string{}, "j1"}} {
+		seq = held().seq
+		f.update(func() { f.set.Since, f.set.Seq, f.set.Journal, f.set.Merged = f.set.Seq, f.set.Seq+1, "j1", c.merged })
+		until(t, "the difference", func() bool { return held().seq > seq })
+		if !refused() || held().journal != c.want {
+			t.Errorf("%q: a difference without it undid it, or the journal is %q, want %q", c.merged, held().journal, c.want)
+		}
 	}
 	f.update(func() { f.set.Since, f.set.Seq, f.set.Merged = 0, f.set.Seq+1, []string{"p1"} })
 	until(t, "merged", func() bool { return !refused() })

@@ -79,7 +79,8 @@ async function take (text) {
   for (const [id, key, expires] of s.pending) held.pending.set(id, [expires, key])
   for (const id of s.merged) held.pending.delete(id)
   for (const map of [held.entries, held.pending]) for (const [k, [expires]] of map) if (expires + 60 < now()) map.delete(k)
-  Object.assign(held, { epoch: s.epoch, seq: s.seq, journal: s.journal ?? '', heard: now(), whole: false })
+  const journal = s.pending.length + s.merged.length > 0 || s.journal === held.journal ? s.journal ?? '' : '' // or made for another validator
+  Object.assign(held, { epoch: s.epoch, seq: s.seq, journal, heard: now(), whole: false })
 }
 
 async function follow () {
