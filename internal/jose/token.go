@@ -73,6 +73,10 @@ func ParseDocument(text string, most int) (*Token, error) {
 
 // parse reads token into t. A jwk in the header is put into embedded, or refused when that
 // is nil.
+//
+// It is not inlined so that [Parse] is: a token that is refused at once takes no memory then.
+//
+//go:noinline
 func (t *Token) parse(token string, embedded *[]byte) error {
 	// The length goes first: nothing else may be done for an over-long token.
 	if len(token) > MaxToken {
