@@ -196,12 +196,14 @@ func (k *keys) log(err error, again time.Duration) {
 	if k.row > 1 {
 		level = slog.LevelDebug // once is enough
 	}
-	var confirmed time.Time
-	if set := k.current.Load(); set != nil {
-		confirmed = set.confirmed
+	set := k.current.Load()
+	if set == nil {
+		k.cfg.Logger.Log(k.ctx, level, "the issuer's keys cannot be fetched, and there are none from before; tokens cannot be checked until they are: is this the issuer's URL, and does it run?",
+			"issuer", k.issuer, "error", err, "next_attempt_in", again)
+		return
 	}
 	k.cfg.Logger.Log(k.ctx, level, "the issuer's keys cannot be fetched; the last good ones stay in use until they are too old",
-		"issuer", k.issuer, "error", err, "confirmed", confirmed, "max_stale", k.cfg.MaxStale, "next_attempt_in", again)
+		"issuer", k.issuer, "error", err, "confirmed", set.confirmed, "max_stale", k.cfg.MaxStale, "next_attempt_in", again)
 }
 
 // backoff is how long no request causes a fetch after the row-th failure, and

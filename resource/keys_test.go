@@ -1,10 +1,12 @@
 package resource
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -275,6 +277,20 @@ func TestNoKeysYet(t *testing.T) {
 		time.Sleep(keyPause)
 		if _, err := check(a, token); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestNoKeysYetIsLoggedAsSuch: nobody is told of keys that never were.
+func TestNoKeysYetIsLoggedAsSuch(t *testing.T) {
+	var log bytes.Buffer
+	logged := func(cfg *Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+	bubble(t, logged, func(t *testing.T, i *issuer, a *API) {
+		i.serveKeys(fails)
+		check(a, i.token(t, nil))
+		synctest.Wait()
+		if s := log.String(); !strings.Contains(s, "there are none from before") || strings.Contains(s, "last good") || strings.Contains(s, "confirmed") {
+			t.Error(s)
 		}
 	})
 }
