@@ -73,7 +73,8 @@ func readNonceKey(path string) (resource.NonceKey, error) {
 		return nil, err
 	}
 	if len(key) != nonceKeySize || bytes.IndexByte(key, 0) >= 0 && len(bytes.Trim(key, "\x00")) == 0 {
-		return nil, fmt.Errorf("%s does not hold 32 random octets; make one with: openssl rand -out %s 32", path, path)
+		// Not path: it may be another key, named by mistake, which the line would overwrite.
+		return nil, fmt.Errorf("%s does not hold 32 random octets; name the file that does, or make a new one with: openssl rand -out nonce.key 32", path)
 	}
 	return key, nil
 }

@@ -112,6 +112,7 @@ func (g *Guard) demanded(query string) (scopes []string, failed *symbolon.Error)
 
 // refuseAsked answers what was refused.
 func (g *Guard) refuseAsked(x *web.Exchange, err error) error {
+	g.logRefusal(x, err)
 	if e, ours := err.(*symbolon.Error); ours && e != errCaller {
 		return e
 	}

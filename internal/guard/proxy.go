@@ -68,11 +68,20 @@ func (g *Guard) serveProxy(w http.ResponseWriter, r *http.Request) error {
 
 // refuse answers what package resource refused; other errors are for web.
 func (g *Guard) refuse(x *web.Exchange, err error) error {
+	g.logRefusal(x, err)
 	if e, ours := err.(*symbolon.Error); ours && e != errCaller {
 		return e
 	}
 	g.api.WriteError(x, err)
 	return nil
+}
+
+// logRefusal tells the operator, who has a Request-Id and cannot see what the
+// caller was told.
+func (g *Guard) logRefusal(x *web.Exchange, err error) {
+	if e := symbolon.AsError(err); g.cfg.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		g.cfg.Logger.Debug("refused", "request_id", x.RequestID, "code", e.Code, "because", e.Description)
+	}
 }
 
 // forward lets the request through and its answer back.

@@ -98,6 +98,18 @@ func TestProxyRefuses(t *testing.T) {
 	}
 }
 
+// TestTheLogHasWhyARequestWasRefused, by the Request-Id that the caller was given.
+func TestTheLogHasWhyARequestWasRefused(t *testing.T) {
+	w := start(t, nil, nil)
+	for target, want := range map[string]string{"/orders": "code=invalid_token because=\"the access token is malformed\"", "/nowhere": "code=not_found because=\"no route"} {
+		resp, _ := do(t, "GET", "http://"+w.addr, target, head("Authorization", "Bearer not.one.secret"), nil)
+		line := "msg=refused request_id=" + resp.Header.Get("Request-Id") + " " + want
+		if log := w.log.String(); !strings.Contains(log, line) || strings.Contains(log, "secret") {
+			t.Errorf("%s: the log has no %s:\n%s", target, line, log)
+		}
+	}
+}
+
 // forgeries are headers by which somebody in front of an API says who the caller
 // is or what it asked for, in spellings that are one to some program.
 var forgeries = []string{
@@ -394,10 +406,10 @@ func TestStart(t *testing.T) {
 	}
 	for want, change := range map[string]func(*Config){
 		"nonce_key_file: open " + dir: func(c *Config) { c.NonceKeyFile = filepath.Join(dir, "none") },
-		"openssl rand -out":           func(c *Config) { c.NonceKeyFile = short },
-		"proxy.tls: ":                 func(c *Config) { c.Proxy.TLS = &ListenerTLS{Cert: short, Key: short} },
-		"issuer: ":                    func(c *Config) { c.Issuer = "http://auth.example.com" },
-		"routes: missing":             func(c *Config) { c.Routes = nil },
+		"short does not hold 32 random octets; name the file that does, or make a new one with: openssl rand -out nonce.key 32": func(c *Config) { c.NonceKeyFile = short },
+		"proxy.tls: ":     func(c *Config) { c.Proxy.TLS = &ListenerTLS{Cert: short, Key: short} },
+		"issuer: ":        func(c *Config) { c.Issuer = "http://auth.example.com" },
+		"routes: missing": func(c *Config) { c.Routes = nil },
 		"audience: must be the API's identifier, ": func(c *Config) { c.Audience = "a\nb"; c.PublicURL = "https://a.example.com" },
 	} {
 		cfg := base()
