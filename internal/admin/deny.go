@@ -18,7 +18,7 @@ type Denied struct {
 	What    string    `json:"what" doc:"client, client_api, issuer, credential, jti or kid"`
 	N       int64     `json:"n" doc:"Tokens whose gen is lower are refused; 0: all that the denial names"`
 	Expires time.Time `json:"expires"`
-	Commit  int64     `json:"commit" doc:"The commit that holds it: nodes that have applied it issue nothing against it; 0: none does yet"`
+	Commit  int64     `json:"commit" doc:"The commit that holds it: nodes that have applied it issue nothing against it; 0 while the store is away, and in lists"`
 	Pending string    `json:"pending,omitempty" doc:"Its id in this node's journal, while the store is away"`
 	Unknown string    `json:"unknown,omitempty" doc:"What this node's copy does not know of what it names"`
 }

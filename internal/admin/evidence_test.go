@@ -68,7 +68,7 @@ func TestExplain(t *testing.T) {
 		w.refused(err, NotFound, "nothing is recorded", "which is none", "22 letters")
 		const nowhere = "k3Jx0cQm1mYtq0Wl2Zr8aA"
 		_, err = w.Explain(ctx, w.actor, nowhere)
-		w.refused(err, NotFound, "nothing is recorded", "for as long as audit.keep says")
+		w.refused(err, NotFound, "nothing is recorded", "for as long as audit.keep says", "what a guard answered is in its log")
 		if strings.Contains(err.Error(), "another node") {
 			t.Errorf("there is no other node: %v", err)
 		}
@@ -195,5 +195,18 @@ func TestDifference(t *testing.T) {
 	long := difference(nil, &registry.Client{Name: strings.Repeat("é", 300)})
 	if len(long[0].After) > maxText+4 {
 		t.Errorf("%d octets of a name", len(long[0].After))
+	}
+}
+
+// TestExplainWhatWasAskedAboutAToken: the scopes of a token of another's API are
+// not told, and are not said to be none.
+func TestExplainWhatWasAskedAboutAToken(t *testing.T) {
+	r := &audit.Record{Outcome: audit.Answered, Endpoint: "introspection", Issuer: "default", Client: "orders-api", Verified: true, JTI: "t1"}
+	if text := strings.Join(recordWords(r), "\n"); !strings.Contains(text, "about token t1, for no API of the client's") || strings.Contains(text, "scope") {
+		t.Error(text)
+	}
+	r.APIs, r.Scope = []string{"orders"}, "read"
+	if text := strings.Join(recordWords(r), "\n"); !strings.Contains(text, `about token t1, scope "read", for orders`) {
+		t.Error(text)
 	}
 }

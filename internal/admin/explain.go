@@ -79,7 +79,7 @@ func (a *Admin) notRecorded(ctx context.Context, requestID string) error {
 		kept = fmt.Sprintf("for %s (audit.keep)", registry.Duration(a.Keep))
 	}
 	e.Fix = "compare it with the answer's Request-Id header; what clients asked is kept " + kept +
-		", of a flood of refusals a part, and of requests to other places nothing"
+		", of a flood of refusals a part, and of requests to other places nothing; what a guard answered is in its log (symbolon guard --log debug)"
 	if others := a.otherNodes(ctx); len(others) > 0 {
 		e.Fix += "; or another node answered it (" + strings.Join(others, ", ") + "): ask there, for tokens and for refusals that were not copied to the store"
 	}
@@ -168,7 +168,11 @@ func recordWords(r *audit.Record) []string {
 	case audit.Answered:
 		out = append(out, fmt.Sprintf("%s: %s of %s answered at issuer %s", when, cmp.Or(r.Endpoint, "a question"), who, r.Issuer))
 		if r.JTI != "" {
-			out = append(out, fmt.Sprintf("  about token %s, scope %q, for %s", r.JTI, r.Scope, cmp.Or(strings.Join(r.APIs, ", "), "no API of the client's")))
+			about := "  about token " + r.JTI + ", for no API of the client's" // whose scopes are not the client's to know
+			if len(r.APIs) > 0 {
+				about = fmt.Sprintf("  about token %s, scope %q, for %s", r.JTI, r.Scope, strings.Join(r.APIs, ", "))
+			}
+			out = append(out, about)
 		}
 		if r.Reason != "" {
 			out = append(out, "  because: "+r.Reason)
