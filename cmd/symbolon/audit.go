@@ -112,7 +112,7 @@ func recordCells(r *audit.Record) []string {
 var searchFlags = []struct{ name, usage string }{
 	{"issuer", "id of the issuer"}, {"client", "id of the client"}, {"cred", "id of the credential"},
 	{"outcome", "issued, answered, refused or error"}, {"code", "error code of the answer, as invalid_scope"},
-	{"endpoint", "token, …"}, {"text", "part of any value"},
+	{"endpoint", "token, introspection or revocation"}, {"text", "part of any value"},
 }
 
 var changeFlags = []struct{ name, usage string }{

@@ -47,7 +47,7 @@ a whole here; grant and ungrant change it one by one.`,
 		stateCmd(k, "enable", "Let a client authenticate again",
 			"enable lets a client authenticate again. Tokens from before it was disabled stay\ndenied; it gets new ones."),
 		stateCmd(k, "disable", "Stop a client",
-			"disable stops a client: it gets no more tokens. APIs take those that it has until\nthey expire. No declarative file enables it again."),
+			"disable stops a client: it gets no more tokens, and those that it has are denied,\nas by deny client, which needs no store. No declarative file enables it again."),
 		grantCmd(k), ungrantCmd(k), newSecretCmd(k), newClientKeyCmd(k), newCertificateCmd(k), usageCmd(k))
 }
 

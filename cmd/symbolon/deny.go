@@ -58,6 +58,9 @@ func denyCmd(a *app, d denial, body func([]string) map[string]string) *cobra.Com
 		Args:    exactArgs(strings.Fields(d.names)...),
 	}
 	p, sure := a.objects(cmd), a.confirms(cmd)
+	if strings.HasPrefix(d.names, "CLIENT-ID") {
+		cmd.ValidArgsFunction = kind[admin.Client]{path: "/clients"}.complete(p)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		last := args[len(args)-1]
 		if err := sure.ask(fmt.Sprintf("denies the %s %s", d.what, strings.Join(args, " ")), last); err != nil {
@@ -99,7 +102,12 @@ func denyTokenCmd(a *app) *cobra.Command {
 by its jti, so however it is spelt. It may stand in a token endpoint's answer or an
 Authorization header. Its signature is not checked: the key may be why it has to go.`,
 		Example: "  symbolon deny token --file leaked.txt --yes\n  symbolon deny token --file - --yes < leaked.txt",
-		Args:    exactArgs(),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 { // a path, or the token itself
+				return usagef("a file with a token is named with --file; the token itself stands nowhere on the command line")
+			}
+			return nil
+		},
 	}
 	p, sure := a.objects(cmd), a.confirms(cmd)
 	i.place = p

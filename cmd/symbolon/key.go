@@ -72,8 +72,9 @@ func revokeKeyCmd(a *app) *cobra.Command {
 		Use:   "revoke KEY-ID",
 		Short: "Revoke a signing key that leaked",
 		Long: `revoke takes a key out of the key set at once and destroys its private half. The
-next key takes over. Verifiers take the tokens that it signed, and know the next
-key, by the key set in their cache: some fetch it once an hour.`,
+next key takes over. APIs that follow the revocation set refuse the tokens that it
+signed within a second; others take them, and know the next key, by the key set in
+their cache: some fetch it once an hour.`,
 		Example: "  symbolon key revoke hq2u3eyi5yuzqc5zrrhbwtyx --yes",
 		Args:    exactArgs("KEY-ID"),
 	}

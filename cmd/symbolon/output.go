@@ -218,11 +218,22 @@ func group(use, short, long, example string, commands ...*cobra.Command) *cobra.
 		Use: use, Short: short, Long: long, Example: example,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%s has no command %q; %s --help lists them", cmd.CommandPath(), args[0], cmd.CommandPath())
+				return noCommand(cmd, args[0])
 			}
 			return cmd.Help()
 		},
 	}
 	cmd.AddCommand(commands...)
 	return cmd
+}
+
+// noCommand says that cmd has no such command, and which it has that are spelt
+// nearly so.
+func noCommand(cmd *cobra.Command, name string) error {
+	near := ""
+	cmd.SuggestionsMinimumDistance = 2 // letters that differ, at most
+	if names := cmd.SuggestionsFor(name); len(names) > 0 {
+		near = " (perhaps " + strings.Join(names, " or ") + ")"
+	}
+	return usagef("%s has no command %q%s; %s --help lists them", cmd.CommandPath(), name, near, cmd.CommandPath())
 }

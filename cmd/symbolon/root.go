@@ -20,7 +20,7 @@ client on this machine, and the lines that use them.`,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("there is no command %q; symbolon --help lists them all", args[0])
+				return noCommand(cmd, args[0])
 			}
 			return cmd.Help()
 		},
