@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,13 +126,21 @@ func cmdStore(ts *testscript.TestScript, neg bool, args []string) {
 
 // freeAddr is an address that nobody listens on at the moment.
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", err
+		}
+		addr := l.Addr().String()
+		l.Close()
+		// The system may give a port again that nobody has opened yet.
+		if _, given := givenAddrs.LoadOrStore(addr, true); !given {
+			return addr, nil
+		}
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
+
+var givenAddrs sync.Map
 
 // cmdWaitFor waits until a URL answers 200: waitfor $URL/readyz.
 func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
