@@ -189,11 +189,13 @@ func (f *follower) old(set *heldSet, now time.Time) bool {
 func (f *follower) hurry(ctx context.Context) {
 	f.mu.Lock()
 	if f.round == nil {
-		if !f.running || time.Since(f.hurried) < keyPause {
+		now := f.cfg.Now()
+		// A clock that was set back must not lengthen the pause.
+		if !f.running || now.Sub(f.hurried).Abs() < keyPause {
 			f.mu.Unlock()
 			return
 		}
-		f.hurried, f.round = time.Now(), make(chan struct{})
+		f.hurried, f.round = now, make(chan struct{})
 		if f.waiting != nil {
 			f.waiting()
 		}
