@@ -242,6 +242,12 @@ func TestReplayAcrossNodes(t *testing.T) {
 		defer first.shared.mu.Unlock()
 		return len(first.shared.later) == 0 && first.shared.away.IsZero()
 	})
+	// Its connections may come back later: until then it goes by itself.
+	within(t, "the store is back for the other node", func() bool {
+		second.shared.mu.Lock()
+		defer second.shared.mu.Unlock()
+		return second.shared.away.IsZero()
+	})
 	within(t, "the other node asks it", func() bool {
 		status, _, err := second.present(t.Context(), first.url, assertion, "")
 		if status == http.StatusOK {
