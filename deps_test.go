@@ -26,12 +26,13 @@ type layer struct {
 var layers = map[string]layer{
 	"symbolon": {nil, nil, "words that both halves share: a leaf, so that users of client and resource take on nothing else"},
 
+	"internal/duration": {nil, nil, "how configurations write a duration: the server's and the guard's, which may not know the domain"},
 	"internal/fetch":    {[]string{"symbolon"}, nil, "what an issuer says, bounded: the half that asks and the half that checks read it alike"},
 	"internal/jose":     {nil, nil, "tokens and keys are what the product exists for: no module between us and the standard library's cryptography"},
 	"internal/dpop":     {[]string{"internal/jose", "symbolon"}, nil, "proofs and what was presented once: all three halves use it, so it is a leaf next to jose"},
 	"internal/store":    {nil, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}, "opaque documents in two databases: it knows no domain type"},
 	"internal/web":      {[]string{"symbolon"}, nil, "plain HTTP manners, usable by every listener"},
-	"internal/registry": {[]string{"internal/jose", "symbolon"}, nil, "domain types and pure rules: no I/O, no clock"},
+	"internal/registry": {[]string{"internal/duration", "internal/jose", "symbolon"}, nil, "domain types and pure rules: no I/O, no clock"},
 	"internal/keys":     {[]string{"internal/registry", "internal/jose", "symbolon"}, nil, "signing and sealing are pure; admin writes what they say"},
 	"internal/audit":    {[]string{"internal/store", "internal/registry", "symbolon"}, nil, "evidence flows up; it never looks at the replica"},
 	"internal/replica":  {[]string{"internal/store", "internal/registry", "symbolon"}, nil, "truth flows down; it never looks at evidence"},
@@ -42,7 +43,7 @@ var layers = map[string]layer{
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
 	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
-	"internal/guard": {[]string{"internal/config", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
+	"internal/guard": {[]string{"internal/config", "internal/duration", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
 
 	"client":       {[]string{"internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
 	"resource":     {[]string{"client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
@@ -54,7 +55,7 @@ var layers = map[string]layer{
 // outside are programs and packages that are no part of the product: what they
 // import costs its users nothing.
 func outside(name string) bool {
-	return name == "internal/pgtest" || name == "bench" || strings.HasPrefix(name+"/", "bench/") || strings.HasPrefix(name, "examples/")
+	return name == "internal/pgtest" || name == "internal/logtest" || name == "bench" || strings.HasPrefix(name+"/", "bench/") || strings.HasPrefix(name, "examples/")
 }
 
 type listed struct {

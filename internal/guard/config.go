@@ -11,11 +11,10 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/config"
+	"github.com/symbolon/symbolon/internal/duration"
 )
 
 // EnvPrefix begins the names of the environment variables that override members
@@ -164,26 +163,11 @@ type Duration time.Duration
 
 // UnmarshalText reads it.
 func (d *Duration) UnmarshalText(text []byte) error {
-	bad := fmt.Errorf("%q is not a duration; write for example 30s, 24h or 7d", text)
-	days, rest, found := strings.Cut(string(text), "d")
-	if !found {
-		days, rest = "0", string(text)
+	parsed, ok := duration.Parse(string(text))
+	if !ok {
+		return fmt.Errorf("%q is not a duration; write for example 30s, 24h or 7d", text)
 	}
-	n, err := strconv.ParseUint(days, 10, 16)
-	if err != nil {
-		return bad
-	}
-	var v time.Duration
-	if rest != "" || !found {
-		if v, err = time.ParseDuration(rest); err != nil || v < 0 {
-			return bad
-		}
-	}
-	total := time.Duration(n)*24*time.Hour + v
-	if total < v { // more than a Duration holds
-		return bad
-	}
-	*d = Duration(total)
+	*d = Duration(parsed)
 	return nil
 }
 

@@ -5,13 +5,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/duration"
 )
 
 // Duration is a time.Duration whose text form also has days, as "90d" or
 // "1d12h"; a day is 24 hours.
 type Duration time.Duration
-
-const day = 24 * time.Hour
 
 // Std is the duration as the standard library's type.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
@@ -31,8 +31,8 @@ func (d Duration) String() string {
 	for _, unit := range []struct {
 		name string
 		size time.Duration
-	}{{"d", day}, {"h", time.Hour}, {"m", time.Minute}} {
-		if n := rest / unit.size; n > 0 && (unit.size != day || n > 2) {
+	}{{"d", duration.Day}, {"h", time.Hour}, {"m", time.Minute}} {
+		if n := rest / unit.size; n > 0 && (unit.size != duration.Day || n > 2) {
 			b.WriteString(strconv.FormatInt(int64(n), 10) + unit.name)
 			rest -= n * unit.size
 		}
@@ -45,26 +45,11 @@ func (d Duration) String() string {
 
 // ParseDuration reads a duration such as "90d", "24h" or "1h30m".
 func ParseDuration(text string) (Duration, error) {
-	days, rest, found := strings.Cut(text, "d")
-	if !found {
-		days, rest = "", text
+	d, ok := duration.Parse(text)
+	if !ok {
+		return 0, fmt.Errorf("%q is not a duration; write for example 90d, 24h or 10m", text)
 	}
-	var total time.Duration
-	if found {
-		n, err := strconv.ParseUint(days, 10, 16)
-		if err != nil {
-			return 0, fmt.Errorf("%q is not a duration; write for example 90d, 24h or 10m", text)
-		}
-		total = time.Duration(n) * day
-	}
-	if rest != "" || !found {
-		d, err := time.ParseDuration(rest)
-		if err != nil || d < 0 || total+d < total {
-			return 0, fmt.Errorf("%q is not a duration; write for example 90d, 24h or 10m", text)
-		}
-		total += d
-	}
-	return Duration(total), nil
+	return Duration(d), nil
 }
 
 // MarshalText writes the text form.
