@@ -2,7 +2,6 @@ package replica
 
 import (
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,19 +62,7 @@ func (c *contact) save() error {
 	if c.path == "" || at == c.saved {
 		return nil
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.path), filepath.Base(c.path)+".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(strconv.FormatInt(at, 10) + "\n")
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), c.path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := replaceFile(c.path, append(strconv.AppendInt(nil, at, 10), '\n'), false); err != nil {
 		return err
 	}
 	c.saved = at
