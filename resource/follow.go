@@ -124,24 +124,13 @@ func (f *follower) hasTried() bool {
 	}
 }
 
-// await waits until it was tried once to hear the issuer, but not for long.
-func (f *follower) await(ctx context.Context, limit <-chan time.Time) {
-	select {
-	case <-f.tried:
-	case <-limit:
-	case <-ctx.Done():
-	}
-}
-
 // inForce gives the set to go by now, nil where there is none to go by.
 func (f *follower) inForce(ctx context.Context, now time.Time, t *symbolon.Trace) (*heldSet, *symbolon.Error) {
 	set := f.current.Load()
 	if set == nil {
 		f.begin()
 		if !f.hasTried() {
-			wait := time.NewTimer(keyWait)
-			f.await(ctx, wait.C)
-			wait.Stop()
+			waitFor(ctx, f.tried)
 		}
 		set = f.current.Load()
 	}
@@ -206,13 +195,7 @@ func (f *follower) hurry(ctx context.Context) {
 	}
 	round := f.round
 	f.mu.Unlock()
-	wait := time.NewTimer(keyWait)
-	defer wait.Stop()
-	select {
-	case <-round:
-	case <-wait.C:
-	case <-ctx.Done():
-	}
+	waitFor(ctx, round)
 }
 
 // recent reports whether the issuer was heard within MaxAge. What was heard in

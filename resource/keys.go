@@ -92,13 +92,7 @@ func (k *keys) find(ctx context.Context, id string, now time.Time) (*jose.Key, *
 		}
 	}
 	if done := k.fetch(now); done != nil {
-		wait := time.NewTimer(keyWait)
-		defer wait.Stop()
-		select {
-		case <-done:
-		case <-wait.C:
-		case <-ctx.Done():
-		}
+		waitFor(ctx, done)
 	}
 	set = k.current.Load() // also when none was begun: one may have ended just now
 	if !set.usable(k.cfg.Now(), k.cfg.MaxStale) {
@@ -110,6 +104,17 @@ func (k *keys) find(ctx context.Context, id string, now time.Time) (*jose.Key, *
 		return key, nil
 	}
 	return nil, errKey
+}
+
+// waitFor waits until done is closed, but for no longer than a request may.
+func waitFor(ctx context.Context, done <-chan struct{}) {
+	limit := time.NewTimer(keyWait)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	case <-ctx.Done():
+	}
 }
 
 // fetch gives the fetch under way, or begins one if there may be one now; nil:

@@ -68,9 +68,10 @@ func (f *follower) hear(at places, held *heldSet) (set *symbolon.RevocationSet, 
 // ask asks for what came after held, or for the whole set, and reads the answer.
 func (f *follower) ask(at string, held *heldSet) (text string, again time.Duration, err error) {
 	query, limit := "", setTime
+	long := held != nil && !f.impatient
 	if held != nil {
 		query = "since=" + strconv.FormatInt(held.seq, 10) + "&epoch=" + strconv.FormatInt(held.epoch, 10)
-		if !f.impatient {
+		if long {
 			query += "&wait=" + strconv.Itoa(int(setWait/time.Second)) + "&journal=" + url.QueryEscape(held.journal)
 			limit = setWait + setGrace
 		}
@@ -78,7 +79,7 @@ func (f *follower) ask(at string, held *heldSet) (text string, again time.Durati
 	f.impatient = false
 	ctx, cancel := context.WithTimeout(f.ctx, limit)
 	defer cancel()
-	if f.waits(cancel, strings.Contains(query, "&wait=")) {
+	if f.waits(cancel, long) {
 		return "", 0, errInHurry
 	}
 	defer f.waits(nil, false)

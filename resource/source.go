@@ -87,7 +87,10 @@ func (a *API) Start(ctx context.Context) error {
 		if err := s.keys.await(ctx); err != nil {
 			return err
 		}
-		s.denied.await(ctx, nil)
+		select { // the follower itself bounds how long that takes
+		case <-s.denied.tried:
+		case <-ctx.Done():
+		}
 	}
 	return nil
 }
