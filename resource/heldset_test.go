@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // TestSetsInOrder: what is taken, and what it makes of what is held.
@@ -163,7 +164,7 @@ func TestSetsThatAreNotTaken(t *testing.T) {
 			f := newFeedIssuer(t)
 			f.deny(0, symbolon.DenyJTI, "denied")
 			clock := newClock()
-			var log lockedBuffer
+			var log logtest.Buffer
 			a := followed(t, f, func(cfg *Config) {
 				cfg.Now, cfg.Revocations.OnStale = clock.Now, OnStaleDeny
 				cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))

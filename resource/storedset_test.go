@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // TestAStartWhileTheIssuerIsAway goes by what was stored, and by nothing that
@@ -33,7 +34,7 @@ func TestAStartWhileTheIssuerIsAway(t *testing.T) {
 	}
 	f.update(func() { f.answer, f.keysAre = http.NotFound, http.NotFound })
 	start := func(onStale string) (*API, string) {
-		var log lockedBuffer
+		var log logtest.Buffer
 		a := newAPI(t, Config{
 			Issuer: f.url, Audience: audience, DataDir: dir, Revocations: Revocations{OnStale: onStale},
 			Logger: slog.New(slog.NewTextHandler(&log, nil)),

@@ -27,6 +27,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // vault is a server and an API, over TLS, that tell what the program proved.
@@ -154,7 +155,7 @@ func (v *vault) whose(text string) string {
 
 func (v *vault) exec(vars map[string]string, args ...string) (code int, stdout, stderr string) {
 	var out bytes.Buffer
-	var errs lockedBuffer
+	var errs logtest.Buffer
 	a := &app{
 		name: "symbolon", now: time.Now, stdin: strings.NewReader(""), stdout: &out, stderr: &errs,
 		env: func(name string) (string, bool) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // hostile moves a cursor, ends a line, turns text around, and is no UTF-8.
@@ -105,7 +107,7 @@ func foreignServer(t *testing.T, dir string, answer http.HandlerFunc) {
 func runIn(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out bytes.Buffer
-	var errs lockedBuffer
+	var errs logtest.Buffer
 	a := &app{
 		name: "symbolon", now: time.Now, stdin: strings.NewReader(""), stdout: &out, stderr: &errs,
 		env: func(name string) (string, bool) { return dir, name == "SYMBOLON_DATA_DIR" },

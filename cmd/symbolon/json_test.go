@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // printsNoObjects are the commands without --json.
@@ -135,7 +137,7 @@ clients: [{id: billing, secrets: [{id: s1, hash: "`+hash+`"}], access: {orders: 
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan int, 1)
-	var log lockedBuffer
+	var log logtest.Buffer
 	go func() {
 		ended <- run(ctx, s.app(io.Discard, &log), []string{"serve", "--url", s.vars["ISSUER"], "--listen", addr, "--apply", "state.yaml"})
 	}()
@@ -167,7 +169,7 @@ func (s *jsonServer) run(t *testing.T, args ...string) (out string, ok bool) {
 	if args[0] == "audit" && args[1] == "tail" {
 		stdout.then = cancel
 	}
-	var stderr lockedBuffer
+	var stderr logtest.Buffer
 	if code := run(ctx, s.app(stdout, &stderr), args); code != 0 {
 		t.Errorf("symbolon %q: exit %d: %s", args, code, stderr.String())
 		return "", false

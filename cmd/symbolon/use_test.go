@@ -16,12 +16,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/jose"
+	"github.com/symbolon/symbolon/internal/logtest"
 	"github.com/symbolon/symbolon/resource"
 )
 
@@ -115,31 +115,13 @@ var slow = regexp.MustCompile(`(?m)^symbolon: .* …\n`)
 func (w *world) exec(stdin string, args ...string) (code int, stdout, stderr string) {
 	vars := map[string]string{envIssuer: w.issuer, envClient: "billing", envSecret: worldSecret, "OTHER_SECRET": worldSecret, "OTHER_TOKEN": w.sign("orders:read", time.Hour)}
 	var out bytes.Buffer
-	var errs lockedBuffer
+	var errs logtest.Buffer
 	a := &app{
 		name: "symbolon", now: time.Now, stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs,
 		env: func(name string) (string, bool) { v, ok := vars[name]; return v, ok },
 	}
 	code = run(context.Background(), a, args)
 	return code, out.String(), slow.ReplaceAllString(errs.String(), "")
-}
-
-// lockedBuffer: the word that something takes a while comes from a timer.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func TestTokenForms(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/symbolon/symbolon/internal/logtest"
 	"github.com/symbolon/symbolon/internal/store"
 )
 
@@ -283,9 +284,9 @@ func TestTheLastFlushedLineIsCompared(t *testing.T) {
 		t.Errorf("found %+v", r.Damages)
 	}
 
-	var log output
+	var log logtest.Buffer
 	s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now = time.Now })
-	f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+	f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.Logger()})
 	t.Cleanup(f.stop)
 	fill(t, s, 20, 30)
 	flush(t, f)
@@ -382,8 +383,8 @@ func TestTwoFoldersCountOnce(t *testing.T) {
 func TestStoreAway(t *testing.T) {
 	dir := t.TempDir()
 	db, s, f := openAll(t, dir)
-	var log output
-	f.cfg.Logger = log.logger()
+	var log logtest.Buffer
+	f.cfg.Logger = log.Logger()
 	fill(t, s, 0, 10)
 	canceled, cancel := context.WithCancel(t.Context())
 	flush(t, f)
@@ -572,9 +573,9 @@ func TestEvidenceThatIsMissingIsTold(t *testing.T) {
 				t.Error("verify finds nothing")
 			}
 
-			var log output
-			s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now, c.Logger = time.Now, log.logger() })
-			f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+			var log logtest.Buffer
+			s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now, c.Logger = time.Now, log.Logger() })
+			f = NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.Logger()})
 			t.Cleanup(f.stop)
 			fill(t, s, 500, 507)
 			flush(t, f)
@@ -609,9 +610,9 @@ func TestFolderPassesDamage(t *testing.T) {
 	text := readText(t, s.Dir())
 	text.segments[0][5] = bytes.Replace(text.segments[0][5], []byte("billing"), []byte("payroll"), 1)
 	text.write(t)
-	var log output
+	var log logtest.Buffer
 	s = spoolIn(t, s.Dir(), func(c *SpoolConfig) { c.Now = time.Now })
-	f := NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.logger()})
+	f := NewFolder(FolderConfig{Store: db, Spool: s, Logger: log.Logger()})
 	t.Cleanup(f.stop)
 	flush(t, f)
 	if rows := usageOf(t, db); len(rows) != 1 || rows[0].Client != "billing" || rows[0].Count != 99 {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // smallDisk mounts a file system of its own.
@@ -63,8 +65,8 @@ func TestFullDisk(t *testing.T) {
 	disk := smallDisk(t, "2m")
 	dir := filepath.Join(disk, "spool")
 	synctest.Test(t, func(t *testing.T) {
-		var log output
-		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Now, c.Reserve, c.Logger = time.Now, 2, log.logger() })
+		var log logtest.Buffer
+		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Now, c.Reserve, c.Logger = time.Now, 2, log.Logger() })
 		fill(t, s, 0, 10)
 		synctest.Wait() // the reserve is made
 		if st := s.Stats(); st.Reserve != 2 || st.Short {
@@ -115,8 +117,8 @@ func TestFullDiskIssue(t *testing.T) {
 	disk := smallDisk(t, "2m")
 	dir := filepath.Join(disk, "spool")
 	synctest.Test(t, func(t *testing.T) {
-		var log output
-		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Now, c.OnFull, c.Logger = time.Now, OnFullIssue, log.logger() })
+		var log logtest.Buffer
+		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Now, c.OnFull, c.Logger = time.Now, OnFullIssue, log.Logger() })
 		synctest.Wait()
 		free := fillDisk(t, disk, 0)
 		for s.Stats().Lost < 7 {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // Whatever the newest segment holds: reading it ends without a panic, a spool opens
@@ -39,7 +41,7 @@ func FuzzSegment(f *testing.F) {
 			t.Fatal(err)
 		}
 		verify(t, dir, Anchors{})
-		s, err := OpenSpool(SpoolConfig{Dir: dir, Node: "n1", SegmentBytes: minSegment, Reserve: 1, Now: newClock().now, Logger: new(output).logger()})
+		s, err := OpenSpool(SpoolConfig{Dir: dir, Node: "n1", SegmentBytes: minSegment, Reserve: 1, Now: newClock().now, Logger: new(logtest.Buffer).Logger()})
 		if errors.Is(err, ErrClock) {
 			return
 		}

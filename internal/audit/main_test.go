@@ -54,26 +54,6 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// output is what was logged.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-func (o *output) logger() *slog.Logger { return slog.New(slog.NewTextHandler(o, nil)) }
-
 // spoolIn opens a spool with small segments.
 func spoolIn(t testing.TB, dir string, change ...func(*SpoolConfig)) *Spool {
 	t.Helper()

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 func TestAppendGoesOnAfterReopen(t *testing.T) {
@@ -130,8 +132,8 @@ func TestTornLineIsCutAtStart(t *testing.T) {
 		if r := verify(t, dir, Anchors{}); !r.OK() || !r.Torn {
 			t.Fatalf("cut at %d: %+v", cut, r)
 		}
-		var log output
-		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Logger = log.logger() })
+		var log logtest.Buffer
+		s := spoolIn(t, dir, func(c *SpoolConfig) { c.Logger = log.Logger() })
 		if got := content(t, newest(t, dir)); int64(len(got)) != before {
 			t.Fatalf("cut at %d: %d octets are left, %d are whole lines", cut, len(got), before)
 		}
@@ -199,8 +201,8 @@ func TestDamageIsNeverDropped(t *testing.T) {
 				t.Fatalf("verify: %+v", found)
 			}
 
-			var log output
-			s = spoolIn(t, dir, func(c *SpoolConfig) { c.Logger = log.logger() })
+			var log logtest.Buffer
+			s = spoolIn(t, dir, func(c *SpoolConfig) { c.Logger = log.Logger() })
 			fill(t, s, 5, 8)
 			closeSpool(t, s)
 			if after := content(t, path); !bytes.Equal(after, before) {
@@ -308,8 +310,8 @@ func TestClockEarlierThanNewestRecord(t *testing.T) {
 
 func TestClockSetBackIsLoggedOnce(t *testing.T) {
 	c := newClock()
-	var log output
-	s := spoolIn(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now, cfg.Logger = c.now, log.logger() })
+	var log logtest.Buffer
+	s := spoolIn(t, t.TempDir(), func(cfg *SpoolConfig) { cfg.Now, cfg.Logger = c.now, log.Logger() })
 	times := func(n int) {
 		t.Helper()
 		if got := strings.Count(log.String(), "the clock was set back"); got != n {

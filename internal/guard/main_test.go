@@ -2,7 +2,6 @@ package guard
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto"
 	"encoding/json"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon/client"
+	"github.com/symbolon/symbolon/internal/logtest"
 	"github.com/symbolon/symbolon/symbolontest"
 )
 
@@ -37,27 +37,10 @@ type world struct {
 	upstream *httptest.Server
 	addr     string // of the proxy
 	asked    string // of forward-auth
-	log      lockedText
+	log      logtest.Buffer
 
 	mu  sync.Mutex
 	got []arrived
-}
-
-type lockedText struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedText) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // ServeHTTP is the API behind the guard.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/symbolon/symbolon/internal/logtest"
 	"github.com/symbolon/symbolon/internal/web"
 )
 
@@ -26,26 +27,6 @@ func jumping() func() time.Time {
 	var n atomic.Int64
 	return func() time.Time { return time.Unix(0, 0).Add(time.Duration(n.Add(1)) * web.Recheck) }
 }
-
-// heard is a log of several goroutines.
-type heard struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (h *heard) Write(b []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(b)
-}
-
-func (h *heard) count(what string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return strings.Count(h.text.String(), what)
-}
-
-func (h *heard) logger() *slog.Logger { return slog.New(slog.NewTextHandler(h, nil)) }
 
 // TestClientCAFile: all roots of a file or none; a message says what to do.
 func TestClientCAFile(t *testing.T) {
@@ -100,8 +81,8 @@ func TestClientCAsAreReadAgain(t *testing.T) {
 	one, two := newAuthority(t, "One", nil), newAuthority(t, "Two", nil)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	write(t, file, pemOf(one.cert))
-	var log heard
-	cas, err := loadClientCAs(file, jumping(), log.logger())
+	var log logtest.Buffer
+	cas, err := loadClientCAs(file, jumping(), log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +106,12 @@ func TestClientCAsAreReadAgain(t *testing.T) {
 		os.RemoveAll(file)
 		replace(t, file, both)
 		is("before "+name, true, true)
-		said := log.count("the one before stays")
+		said := log.Count("the one before stays")
 		spoil()
 		for range 5 {
 			is(name, true, true)
 		}
-		if n := log.count("the one before stays") - said; n != 1 {
+		if n := log.Count("the one before stays") - said; n != 1 {
 			t.Errorf("%s was logged %d times, want once", name, n)
 		}
 	}
@@ -147,17 +128,17 @@ func TestAnUnusableFileIsToldAgain(t *testing.T) {
 	one := newAuthority(t, "One", nil)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	write(t, file, pemOf(one.cert))
-	var log heard
+	var log logtest.Buffer
 	now := time.Unix(1000, 0)
-	cas, err := loadClientCAs(file, func() time.Time { return now }, log.logger())
+	cas, err := loadClientCAs(file, func() time.Time { return now }, log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, file, nil)
 	for step, want := range []int{1, 1, 2, 2} {
 		now = now.Add(5 * time.Minute)
-		if !trusts(cas.get(), one) || log.count("the one before stays: the roots that were trusted still are; write the file again, or, for no root at all, only # nobody") != want {
-			t.Errorf("step %d: want it told %d times, got %s", step, want, &log.text)
+		if !trusts(cas.get(), one) || log.Count("the one before stays: the roots that were trusted still are; write the file again, or, for no root at all, only # nobody") != want {
+			t.Errorf("step %d: want it told %d times, got %s", step, want, &log)
 		}
 	}
 }
@@ -199,12 +180,12 @@ func TestReloadUnderLoad(t *testing.T) {
 	ca := filepath.Join(dir, "ca.pem")
 	texts := [][]byte{pemOf(roots.cert), pemOf(newAuthority(t, "Other", nil).cert, roots.cert)}
 	write(t, ca, texts[0])
-	var log heard
-	cert, err := web.LoadCertificate(names.Cert, names.Key, jumping(), log.logger())
+	var log logtest.Buffer
+	cert, err := web.LoadCertificate(names.Cert, names.Key, jumping(), log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cas, err := loadClientCAs(ca, jumping(), log.logger())
+	cas, err := loadClientCAs(ca, jumping(), log.Logger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,9 +232,9 @@ func TestReloadUnderLoad(t *testing.T) {
 	}
 	close(stop)
 	load.Wait()
-	t.Logf("%d handshakes, %d pairs and roots read, %d files refused", handshakes.Load(), log.count("read again"), log.count("the one before stays"))
-	if failures.Load() > 0 || log.count("read again") < swaps/2 {
-		t.Errorf("%d of %d handshakes failed; read again %d times", failures.Load(), handshakes.Load(), log.count("read again"))
+	t.Logf("%d handshakes, %d pairs and roots read, %d files refused", handshakes.Load(), log.Count("read again"), log.Count("the one before stays"))
+	if failures.Load() > 0 || log.Count("read again") < swaps/2 {
+		t.Errorf("%d of %d handshakes failed; read again %d times", failures.Load(), handshakes.Load(), log.Count("read again"))
 	}
 }
 

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,11 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/symbolon/symbolon/internal/logtest"
 	"github.com/symbolon/symbolon/internal/web"
 )
 
@@ -71,24 +70,7 @@ func (p *pairFiles) put(t *testing.T, name string, text []byte) {
 type tlsNode struct {
 	addr  string
 	ahead atomic.Int64
-	log   lockedText
-}
-
-type lockedText struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedText) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log   logtest.Buffer
 }
 
 func startReloading(t *testing.T, files TLSFiles) *tlsNode {

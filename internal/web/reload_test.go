@@ -1,16 +1,16 @@
 package web
 
 import (
-	"bytes"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // jumping is a clock on which every look is one after Recheck.
@@ -19,35 +19,15 @@ func jumping() func() time.Time {
 	return func() time.Time { return time.Unix(0, 0).Add(time.Duration(n.Add(1)) * Recheck) }
 }
 
-// heard is a log of several goroutines.
-type heard struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (h *heard) Write(b []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(b)
-}
-
-func (h *heard) count(what string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return strings.Count(h.text.String(), what)
-}
-
-func (h *heard) logger() *slog.Logger { return slog.New(slog.NewTextHandler(h, nil)) }
-
 // TestASlowDiskHoldsNobodyUp: one goroutine waits for the files, however many
 // handshakes there are; these wait a moment, once, and go on with what was there.
 func TestASlowDiskHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "x")
 		write(t, file, []byte("1"))
-		var log heard
+		var log logtest.Buffer
 		reads, stuck := 0, make(chan struct{})
-		r := &Reloaded[int]{What: "x", Files: []string{file}, Now: time.Now, Logger: log.logger(), Read: func() (int, error) {
+		r := &Reloaded[int]{What: "x", Files: []string{file}, Now: time.Now, Logger: log.Logger(), Read: func() (int, error) {
 			if reads++; reads > 1 {
 				<-stuck
 			}
@@ -78,7 +58,7 @@ func TestASlowDiskHoldsNobodyUp(t *testing.T) {
 				t.Errorf("read %d times; a later one waited for %s", got, time.Since(began))
 			}
 		}
-		if n := log.count("cannot be looked at in time"); n != 1 {
+		if n := log.Count("cannot be looked at in time"); n != 1 {
 			t.Errorf("logged %d times", n)
 		}
 		close(stuck)
@@ -94,9 +74,9 @@ func TestASlowDiskHoldsNobodyUp(t *testing.T) {
 func TestWhatCouldNotBeReadIsTriedAgain(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x")
 	write(t, file, []byte("1"))
-	var log heard
+	var log logtest.Buffer
 	broken, value := false, "1"
-	r := &Reloaded[string]{What: "x", Files: []string{file}, Now: jumping(), Logger: log.logger(), Read: func() (string, error) {
+	r := &Reloaded[string]{What: "x", Files: []string{file}, Now: jumping(), Logger: log.Logger(), Read: func() (string, error) {
 		if broken {
 			return "", os.ErrPermission
 		}
@@ -110,8 +90,8 @@ func TestWhatCouldNotBeReadIsTriedAgain(t *testing.T) {
 	if got := r.Get(); got != "1" {
 		t.Errorf("while it cannot be read: %s", got)
 	}
-	if got := r.Get(); got != "1" || log.count("the one before stays") != 1 {
-		t.Errorf("the second time: %s, logged %d times", got, log.count("the one before stays"))
+	if got := r.Get(); got != "1" || log.Count("the one before stays") != 1 {
+		t.Errorf("the second time: %s, logged %d times", got, log.Count("the one before stays"))
 	}
 	broken = false
 	if got := r.Get(); got != "2" {
