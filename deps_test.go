@@ -40,8 +40,9 @@ var layers = map[string]layer{
 	"internal/config":   {nil, []string{"go.yaml.in/yaml/v3"}, "the one importer of YAML; it knows no domain type"},
 	"internal/state":    {[]string{"internal/config", "internal/admin", "internal/registry", "symbolon"}, nil, "the declarative file onto admin's types"},
 	"internal/server":   {[]string{"internal/admin", "internal/registry", "internal/replica", "internal/keys", "internal/audit", "internal/dpop", "internal/jose", "internal/web", "symbolon"}, []string{"golang.org/x/crypto"}, "the OAuth endpoints decide on the replica: never on the store"},
+	"internal/dialect":  {[]string{"internal/server", "internal/admin", "internal/registry", "resource", "internal/web", "symbolon"}, nil, "vendors' paths, claims and quirks as values that server understands, their management calls onto admin: never the store"},
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
-	"internal/node":     {[]string{"internal/adminapi", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
+	"internal/node":     {[]string{"internal/adminapi", "internal/dialect", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
 	"internal/guard": {[]string{"internal/config", "internal/duration", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
 

@@ -12,6 +12,13 @@ type Actor struct {
 	Via       string // "socket", "file", "schedule"
 	RequestID string // of the request that carries the operation; may be empty
 	Role      string // registry.RoleAdmin, …; the zero Actor may do nothing
+
+	// Permissions bound what the role may do, as the scopes of a token do; nil: they
+	// do not. Where they are set the actor never has GrantsAdmin.
+	Permissions []Permission
+	// Issuers bound what the actor sees and changes to objects of these issuers
+	// alone; nil: of all.
+	Issuers []string
 }
 
 // System is the actor of what happens by schedule.

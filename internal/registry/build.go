@@ -79,8 +79,8 @@ func (b *builder) issuers() {
 	slices.SortFunc(b.bare, func(x, y *Issuer) int { return strings.Compare(x.ID, y.ID) })
 	taken := make(map[string]string)
 	for _, i := range b.bare {
-		iss := i.Resolve(b.s.Base)
-		host, path, err := splitURL(iss)
+		base := i.Resolve(b.s.Base)
+		host, path, err := splitURL(base)
 		if err != nil {
 			b.warn(KindIssuer, i.ID, "its URL cannot be used: "+err.Error(), "correct the URL")
 			continue
@@ -91,7 +91,7 @@ func (b *builder) issuers() {
 		}
 		taken[host+path] = i.ID
 		v := &IssuerView{
-			Issuer: i, Iss: iss, Host: host, Path: path,
+			Issuer: i, Iss: i.iss(base), Base: base, Host: host, Path: path,
 			Keys:     make(map[jose.Algorithm][]*Key),
 			byID:     make(map[string]*target),
 			byTarget: make(map[string]*target),

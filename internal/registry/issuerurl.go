@@ -80,3 +80,12 @@ func inside(outer, inner string) (segment string, collides bool) {
 	segment, _, _ = strings.Cut(rest, "/")
 	return segment, reservedSegment(segment)
 }
+
+// iss is what the tokens of an issuer say, whose URL without a final slash is
+// base. Programs for Auth0 compare iss with their domain and a slash.
+func (i *Issuer) iss(base string) string {
+	if i.Dialect == DialectAuth0 {
+		return base + "/"
+	}
+	return base
+}

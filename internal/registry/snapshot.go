@@ -89,7 +89,8 @@ type Snapshot struct {
 // issuer's KeySchedule, which is Issuer.Keys.
 type IssuerView struct {
 	*Issuer
-	Iss  string                    // the URL, without a final slash: the iss of its tokens
+	Iss  string                    // the iss of its tokens: the URL as its dialect writes it, else without a final slash
+	Base string                    // the URL without a final slash: what its endpoints' URLs begin with
 	Host string                    // host[:port], lower case, without a default port
 	Path string                    // "" or "/a/b"
 	APIs []*API                    // sorted by id

@@ -55,6 +55,15 @@ const (
 	ReplayLocal  = "local"  // each node goes by its own
 )
 
+// Dialects: the vendors whose programs an issuer serves unmodified. What each of
+// them expects stands in package dialect.
+const (
+	DialectOkta   = "okta"
+	DialectAuth0  = "auth0"
+	DialectCurity = "curity"
+	DialectSimple = "simple"
+)
+
 // Issuer is an iss URL with its own signing keys and token defaults.
 type Issuer struct {
 	Meta
@@ -62,6 +71,7 @@ type Issuer struct {
 	URL      string      `json:"url,omitempty"` // absolute, without a final slash; empty: the server's URL (default issuer) or that URL/id
 	Token    IssuerToken `json:"token,omitzero"`
 	Profile  string      `json:"profile,omitempty"`  // ProfileStandard when empty; ProfileFAPI2
+	Dialect  string      `json:"dialect,omitempty"`  // whose programs it serves; empty: those of the standards
 	Audience string      `json:"audience,omitempty"` // identifier of the API that is meant when a request names none
 	// DPoPNonce says whether proofs at the token endpoint need a nonce; empty:
 	// NonceRequired.

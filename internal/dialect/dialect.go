@@ -1,0 +1,65 @@
+// Package dialect lets the programs that were written for other vendors run
+// unmodified: one file per vendor, with what its programs expect of the OAuth
+// endpoints as a server.Dialect, and with its management calls translated onto
+// package admin. There is no second token endpoint and no second store of
+// clients. No other issuer is weakened by a leniency that stands here.
+package dialect
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/server"
+)
+
+// Of is the dialect of an issuer; nil for a standard one. Equal dialects are the
+// same pointer.
+func Of(v *registry.IssuerView) *server.Dialect {
+	switch v.Dialect {
+	case registry.DialectOkta:
+		return okta(v)
+	case registry.DialectAuth0:
+		return &auth0Dialect
+	case registry.DialectCurity:
+		return &curityDialect
+	case registry.DialectSimple:
+		return &simpleDialect
+	}
+	return nil
+}
+
+// Config is what the vendors' own endpoints work on.
+type Config struct {
+	Server *server.Server
+	Admin  *admin.Admin
+	HTTP   *http.Client // reaches this server itself, without the network
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Endpoints are the vendors' endpoints beyond OAuth's.
+type Endpoints struct {
+	cfg Config
+}
+
+// New makes the vendors' endpoints. It does no I/O.
+func New(cfg Config) *Endpoints { return &Endpoints{cfg: cfg} }
+
+// Routes are those of one dialect, besides the OAuth endpoints'.
+func (e *Endpoints) Routes(d *server.Dialect) []server.Route {
+	switch d {
+	case &oktaOrg:
+		return e.oktaRoutes()
+	case &auth0Dialect:
+		return e.auth0Routes()
+	case &simpleDialect:
+		return e.simpleRoutes()
+	}
+	return nil
+}
+
+// Close ends what the endpoints follow.
+func (e *Endpoints) Close() error { return nil }
