@@ -15,12 +15,13 @@ import (
 // app is what a command may touch of the outside: tests run it whole with their
 // own.
 type app struct {
-	name   string // how the program was called, for lines to copy
-	env    func(string) (string, bool)
-	now    func() time.Time
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	name    string // how the program was called, for lines to copy
+	env     func(string) (string, bool)
+	environ func() []string // all of it, NAME=value each; nil: nothing
+	now     func() time.Time
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
 }
 
 // usageError is a mistake in how a command was called: exit 2.

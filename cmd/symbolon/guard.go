@@ -25,7 +25,7 @@ flight finish.
 Its file (guard.yaml) says which routes need which scopes; what no route matches
 is refused. Members of the file may stand in the environment as SYMBOLON_GUARD_
 and their path (SYMBOLON_GUARD_PROXY_UPSTREAM), and some of them here; the later
-wins.`,
+wins. A variable that begins so and names no member is refused.`,
 		Example: "  symbolon guard --config guard.yaml\n  symbolon guard --config guard.yaml --check\n  SYMBOLON_GUARD_ISSUER=https://auth.example.com symbolon guard --config guard.yaml --log debug",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,7 +33,11 @@ wins.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := guard.Load(file, a.env, func(c *guard.Config) { over.apply(c, cmd.Flags().Changed) })
+			var environ []string
+			if a.environ != nil {
+				environ = a.environ()
+			}
+			cfg, err := guard.Load(file, environ, func(c *guard.Config) { over.apply(c, cmd.Flags().Changed) })
 			if err != nil {
 				return err
 			}

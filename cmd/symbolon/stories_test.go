@@ -42,7 +42,7 @@ func storyMain() {
 		now = func() time.Time { return time.Now().Add(offset) }
 	}
 	os.Exit(run(ctx, &app{
-		name: "symbolon", env: os.LookupEnv, now: now,
+		name: "symbolon", env: os.LookupEnv, environ: os.Environ, now: now,
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 	}, os.Args[1:]))
 }

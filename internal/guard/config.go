@@ -5,15 +5,11 @@
 package guard
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
-	"slices"
 	"time"
 
-	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/duration"
 )
 
@@ -210,41 +206,4 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
-}
-
-// Load reads the file (where its name is not empty), what the environment says
-// over it and what change does to that, and checks the whole. Its errors name the
-// place in the file where that is to blame.
-func Load(file string, env func(string) (string, bool), change func(*Config)) (Config, error) {
-	var cfg Config
-	var doc *config.Document
-	if file != "" {
-		data, err := config.ReadFile(file)
-		if err != nil {
-			return cfg, err
-		}
-		if doc, err = config.Parse(file, data); err != nil {
-			return cfg, err
-		}
-		if err := doc.Decode(&cfg); err != nil {
-			return cfg, err
-		}
-	}
-	inFile := cfg.problems()
-	if err := config.Override(&cfg, EnvPrefix, env); err != nil {
-		return cfg, err
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	var errs []error
-	for _, p := range cfg.problems() {
-		// What only the whole has wrong, the file is not to blame for.
-		if doc != nil && slices.ContainsFunc(inFile, func(q problem) bool { return reflect.DeepEqual(p, q) }) {
-			errs = append(errs, doc.Root().At(p.path, p.path+": "+p.message, p.fix))
-		} else {
-			errs = append(errs, p)
-		}
-	}
-	return cfg, errors.Join(errs...)
 }

@@ -17,15 +17,13 @@ routes:
   - {match: /public/, allow: anyone}
 `
 
-func noEnv(string) (string, bool) { return "", false }
-
-func load(t *testing.T, text string, env func(string) (string, bool), change func(*Config)) (Config, error) {
+func load(t *testing.T, text string, environ []string, change func(*Config)) (Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("guard.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Load("guard.yaml", env, change)
+	return Load("guard.yaml", environ, change)
 }
 
 // TestBadFiles: what is wrong is said with its place and the way out.
@@ -88,20 +86,20 @@ func TestBadFiles(t *testing.T) {
 		"a cache below nothing":        {goodFile + "token_cache: -1\n", "token_cache: must not be negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := load(t, c.text, noEnv, nil)
+			_, err := load(t, c.text, nil, nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "guard.yaml") {
 				t.Errorf("got %v\nwant … %s", err, c.want)
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), noEnv, nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil, nil); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v", err)
 	}
 }
 
 // TestGoodFile: what it says, what is set when it says nothing, and what wins.
 func TestGoodFile(t *testing.T) {
-	cfg, err := load(t, goodFile+"revocations: {max_stale: 7d}\n", noEnv, nil)
+	cfg, err := load(t, goodFile+"revocations: {max_stale: 7d}\n", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,23 +108,40 @@ func TestGoodFile(t *testing.T) {
 		full.Revocations != (Revocations{Duration(30 * time.Second), Duration(7 * 24 * time.Hour), "deny"}) || cfg.Proxy.UpstreamTimeout != 0 {
 		t.Errorf("%+v", full)
 	}
-	env := func(name string) (string, bool) {
-		v, ok := map[string]string{
-			"SYMBOLON_GUARD_PROXY_UPSTREAM": "http://127.0.0.1:4000", "SYMBOLON_GUARD_FORWARD_AUTH_TRUSTED": "10.0.0.1, 10.0.0.2",
-			"SYMBOLON_GUARD_ISSUER": "https://env.example.com", "SYMBOLON_DATA_DIR": "/other", "SYMBOLON_GUARD_TOKEN_CACHE": "0",
-		}[name]
-		return v, ok
+	env := []string{
+		"SYMBOLON_GUARD_PROXY_UPSTREAM=http://127.0.0.1:4000", "SYMBOLON_GUARD_FORWARD_AUTH_TRUSTED=10.0.0.1, 10.0.0.2",
+		"SYMBOLON_GUARD_ISSUER=https://env.example.com", "SYMBOLON_DATA_DIR=/other", "SYMBOLON_GUARD_TOKEN_CACHE=0", "SYMBOLON_GUARD_BOUND=",
 	}
 	cfg, err = load(t, goodFile, env, func(c *Config) { c.Issuer = "https://flag.example.com" })
 	if err != nil || cfg.Issuer != "https://flag.example.com" || cfg.Proxy.Upstream != "http://127.0.0.1:4000" || len(cfg.ForwardAuth.Trusted) != 2 || cfg.DataDir != "" || *cfg.TokenCache != 0 {
 		t.Errorf("%v %+v", err, cfg)
 	}
 	// What the file is not to blame for has no place in it.
-	_, err = load(t, goodFile, noEnv, func(c *Config) { c.Proxy.Upstream = "nowhere" })
+	_, err = load(t, goodFile, nil, func(c *Config) { c.Proxy.Upstream = "nowhere" })
 	if err == nil || !strings.HasPrefix(err.Error(), "proxy.upstream: not an http") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Load("", noEnv, nil); err == nil || !strings.HasPrefix(err.Error(), "issuer: missing") {
+	if _, err := Load("", nil, nil); err == nil || !strings.HasPrefix(err.Error(), "issuer: missing") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnknownVariables: a mistyped one is no setting that is left away.
+func TestUnknownVariables(t *testing.T) {
+	for variable, want := range map[string]string{
+		"SYMBOLON_GUARD_ISUER=https://other.example.com": "SYMBOLON_GUARD_ISUER: no such variable; write SYMBOLON_GUARD_ISSUER, or unset it",
+		"SYMBOLON_GUARD_UPSTREAM=http://127.0.0.1:1":     "SYMBOLON_GUARD_UPSTREAM: no such variable; write SYMBOLON_GUARD_PROXY_UPSTREAM, or unset it",
+		"SYMBOLON_GUARD_BIND=dpop":                       "SYMBOLON_GUARD_BIND: no such variable; write SYMBOLON_GUARD_BOUND, or unset it",
+		"SYMBOLON_GUARD_LISTEN=:1":                       "SYMBOLON_GUARD_LISTEN: no such variable; the nearest are SYMBOLON_GUARD_FORWARD_AUTH_LISTEN, SYMBOLON_GUARD_PROXY_LISTEN, ",
+		"SYMBOLON_GUARD_ROUTES=[]":                       "SYMBOLON_GUARD_ROUTES: no variable can set this; write it into the file",
+	} {
+		if _, err := load(t, goodFile, []string{variable}, nil); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", variable, err, want)
+		}
+	}
+	// What was meant by it is missing then: both are said.
+	_, err := Load("", []string{"SYMBOLON_GUARD_ISUER=https://auth.example.com"}, nil)
+	if err == nil || !strings.Contains(err.Error(), "SYMBOLON_GUARD_ISUER: no such") || !strings.Contains(err.Error(), "\nissuer: missing") {
 		t.Errorf("got %v", err)
 	}
 }
