@@ -95,11 +95,19 @@ func (c *Config) checkProxy(bad complain) {
 	if _, err := upstreamURL(p.Upstream); err != nil {
 		bad("proxy.upstream", "write where the API is, as http://127.0.0.1:3000", "%s", err)
 	}
+	checkMost("proxy.max_requests", p.MaxRequests, bad)
+	checkMost("proxy.max_requests_per_network", p.MaxRequestsPerNetwork, bad)
 	if p.Authorization != "" && p.Authorization != "remove" && p.Authorization != "pass" {
 		bad("proxy.authorization", "write remove or pass", "want remove or pass")
 	}
 	if p.TLS != nil && p.TLS.ClientCerts != "" && p.TLS.ClientCerts != "request" {
 		bad("proxy.tls.client_certs", "write request, or remove it", "want request")
+	}
+}
+
+func checkMost(path string, most *int, bad complain) {
+	if most != nil && *most < 1 {
+		bad(path, "write 1 or more, or remove it", "no request would be forwarded")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon/internal/duration"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // EnvPrefix begins the names of the environment variables that override members
@@ -85,6 +86,12 @@ type Proxy struct {
 	// UpstreamTimeout is how long the API may take to begin its answer; default
 	// 60s. There is no bound for the rest of it.
 	UpstreamTimeout Duration `yaml:"upstream_timeout"`
+	// MaxRequests is how many requests may be under way to the API, streams and
+	// WebSockets among them, and MaxRequestsPerNetwork how many of those from one
+	// network, an IPv4 /24 or an IPv6 /48; further ones are answered 503. Default:
+	// 16384 and 4096, less where the process may not open so many files.
+	MaxRequests           *int `yaml:"max_requests"`
+	MaxRequestsPerNetwork *int `yaml:"max_requests_per_network"`
 	// Authorization is what happens to the caller's Authorization and DPoP
 	// headers: "remove" (default) or "pass".
 	Authorization string `yaml:"authorization"`
@@ -171,6 +178,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 const (
 	defaultTokenCache      = 10000
 	defaultUpstreamTimeout = Duration(time.Minute)
+	defaultMaxRequests     = 16384
+	defaultMaxPerNetwork   = 4096
 	defaultMaxAge          = Duration(30 * time.Second)
 	minMaxAge              = Duration(25 * time.Second)
 	defaultMaxStale        = Duration(24 * time.Hour)
@@ -185,9 +194,8 @@ func (c Config) withDefaults() Config {
 		c.TokenCache = new(int)
 		*c.TokenCache = defaultTokenCache
 	}
-	if c.Proxy != nil && c.Proxy.UpstreamTimeout == 0 {
-		p := *c.Proxy
-		p.UpstreamTimeout = defaultUpstreamTimeout
+	if c.Proxy != nil {
+		p := c.Proxy.withDefaults()
 		c.Proxy = &p
 	}
 	if c.Revocations.MaxAge == 0 {
@@ -206,4 +214,21 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// withDefaults fills what is not set.
+func (p Proxy) withDefaults() Proxy {
+	if p.UpstreamTimeout == 0 {
+		p.UpstreamTimeout = defaultUpstreamTimeout
+	}
+	if p.MaxRequests == nil {
+		// Each takes a connection to the API besides its caller's.
+		most := min(defaultMaxRequests, web.FileConnections(nil).Total/2)
+		p.MaxRequests = &most
+	}
+	if p.MaxRequestsPerNetwork == nil {
+		most := min(defaultMaxPerNetwork, *p.MaxRequests)
+		p.MaxRequestsPerNetwork = &most
+	}
+	return p
 }

@@ -48,6 +48,8 @@ func TestBadFiles(t *testing.T) {
 		"no port":                      {edit("127.0.0.1:8090", "127.0.0.1"), "guard.yaml:3:17: proxy.listen: not an address; write host:port"},
 		"open to the network":          {edit("127.0.0.1:8090", "0.0.0.0:8090"), "proxy.listen: 0.0.0.0:8090 is not loopback and has no TLS"},
 		"half a pair":                  {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, tls: {cert: a}"), "proxy.tls: both cert and key are needed"},
+		"no requests":                  {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, max_requests: 0"), "guard.yaml:3:47: proxy.max_requests: no request would be forwarded; write 1 or more"},
+		"no requests of a network":     {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, max_requests_per_network: -1"), "proxy.max_requests_per_network: no request would be forwarded"},
 		"certificates of another kind": {edit("listen: 127.0.0.1:8090", "listen: 127.0.0.1:8090, tls: {cert: a, key: b, client_certs: require}"), "proxy.tls.client_certs: want request"},
 		"a network that is none":       {edit("127.0.0.1/32", "127.0.0.1/99"), "forward_auth.trusted: \"127.0.0.1/99\" is not a network"},
 		"everybody trusted":            {edit("127.0.0.1/32", "0.0.0.0/0"), "forward_auth.trusted: this is everybody"},
@@ -105,6 +107,7 @@ func TestGoodFile(t *testing.T) {
 	}
 	full := cfg.withDefaults()
 	if full.PublicURL != "https://orders.example.com" || *full.TokenCache != 10000 || full.Proxy.UpstreamTimeout != Duration(time.Minute) ||
+		*full.Proxy.MaxRequests < 1 || *full.Proxy.MaxRequests > 16384 || *full.Proxy.MaxRequestsPerNetwork != min(4096, *full.Proxy.MaxRequests) ||
 		full.Revocations != (Revocations{Duration(30 * time.Second), Duration(7 * 24 * time.Hour), "deny"}) || cfg.Proxy.UpstreamTimeout != 0 {
 		t.Errorf("%+v", full)
 	}

@@ -39,6 +39,7 @@ type Guard struct {
 	proxy        *httputil.ReverseProxy
 	noise        web.Limiter // how often an upstream's failure is logged
 	live         live
+	underway     web.Places // requests to the API
 
 	places   []*place
 	draining atomic.Bool
@@ -96,6 +97,7 @@ func (g *Guard) newProxy() (err error) {
 		return fmt.Errorf("proxy.trusted: %w", err)
 	}
 	g.proxy = g.newReverseProxy()
+	g.underway.InAll, g.underway.PerNetwork = *p.MaxRequests, *p.MaxRequestsPerNetwork
 	at := &place{member: "proxy", addr: p.Listen, trusted: g.trustedProxy, ask: p.asks()}
 	manners := g.manners(g.trustedProxy)
 	manners.AskCertificates = at.ask

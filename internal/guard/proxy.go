@@ -20,6 +20,10 @@ import (
 
 var errOpen = symbolon.NewError(symbolon.InvalidRequest, "this request crossed the network without TLS; use the API's https URL, and replace the token that was sent")
 
+// errCrowd comes after the token was judged: who has none takes no place.
+var errCrowd = symbolon.NewError(symbolon.TemporarilyUnavailable, "too many requests are under way, from this network or in all: try again in a moment").
+	WithCause(errors.New("as many requests are under way as proxy.max_requests and proxy.max_requests_per_network allow"))
+
 // passage is a request on its way to the API and its answer on its way back.
 type passage struct {
 	caller    *resource.Caller // nil: anyone
@@ -62,6 +66,14 @@ func (g *Guard) serveProxy(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return g.refuse(x, err)
 	}
+	place := x.Peer
+	if web.Within(place, g.trustedProxy) {
+		place = netip.Addr{} // it speaks for many, and does not say for whom
+	}
+	if !g.underway.Take(place) {
+		return g.refuse(x, errCrowd)
+	}
+	defer g.underway.Release(place)
 	g.forward(x, r, caller)
 	return nil
 }
