@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // questions runs a test with a clock that stands still while anything works.
@@ -306,6 +307,34 @@ func TestANewCredentialIsTriedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	active(t, i, opaque)
+}
+
+// TestARefusalOfWhoAsksIsLogged once, also while the server was away already.
+func TestARefusalOfWhoAsksIsLogged(t *testing.T) {
+	var log logtest.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		s := &asked{issuer: "http://auth.localhost"}
+		cfg := s.config()
+		cfg.HTTP, cfg.Logger = pipe(t, s), log.Logger()
+		i := newIntrospector(t, cfg)
+		for _, answer := range []func(http.ResponseWriter, *request){
+			func(w http.ResponseWriter, _ *request) { w.WriteHeader(http.StatusBadGateway) },
+			func(w http.ResponseWriter, _ *request) { refuse(w, http.StatusUnauthorized, "invalid_client") },
+		} {
+			s.answer(answer)
+			for range 3 {
+				failed(t, i)
+				time.Sleep(longestPause)
+			}
+		}
+		s.answer(func(w http.ResponseWriter, _ *request) { say(w, activeAnswer) })
+		active(t, i, opaque)
+	})
+	for _, want := range []string{"endpoint gives no answer", "endpoint does not take the credentials", "endpoint answers again"} {
+		if log.Count(want) != 1 {
+			t.Errorf("%q: %d times\n%s", want, log.Count(want), log.String())
+		}
+	}
 }
 
 // TestNoTokenIsWritten: not by a server that repeats it, nor by what prints.

@@ -33,6 +33,7 @@ type introspection struct {
 
 	mu   sync.Mutex
 	open int                     // questions
+	its  standing                // what the issuer thinks of who asks
 	join map[answerKey]*question // those that others may wait for
 }
 
@@ -137,6 +138,7 @@ func (i *introspection) ask(key answerKey, token string) *question {
 // run asks the issuer.
 func (i *introspection) run(q *question, a *asked) {
 	answer, err := i.asker.Introspect(i.ctx, a.token)
+	i.note(err)
 	if err != nil {
 		q.failed = symbolon.AsError(err)
 	} else {

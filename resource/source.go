@@ -95,13 +95,19 @@ func (a *API) Start(ctx context.Context) error {
 	return nil
 }
 
-// Ready tells whether requests can be judged now, without asking or waiting: nil,
+// Ready tells whether requests can be judged now, without waiting: nil,
 // or the *symbolon.Error that they would be answered with, 503, with its cause.
 // There must be keys of every issuer and, where Config.Revocations denies what it
-// cannot tell, a revocation set that is not too old. Before Start, or the first
-// request, it is not.
+// cannot tell, a revocation set that is not too old. Where the issuer is asked about
+// all tokens (Introspection.Always), it must not refuse who asks: see Degraded.
+// Before Start, or the first request, it is not.
 func (a *API) Ready() error {
 	now := a.cfg.Now()
+	if i := a.introspection; i != nil && i.always {
+		if err := a.Degraded(); err != nil {
+			return err
+		}
+	}
 	for _, s := range a.sources {
 		if !s.keys.current.Load().usable(now, a.cfg.MaxStale) {
 			return errNoKeys.WithCause(s.keys.why(nil))

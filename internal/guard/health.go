@@ -37,6 +37,9 @@ func (g *Guard) health(w http.ResponseWriter, r *http.Request) error {
 		default:
 			if err := g.api.Ready(); err != nil {
 				status, text = http.StatusServiceUnavailable, symbolon.AsError(err).Description
+			} else if err := g.api.Degraded(); err != nil {
+				// Other tokens are judged as ever: no reason to send them elsewhere.
+				text = "degraded: " + symbolon.AsError(err).Description
 			}
 		}
 	}

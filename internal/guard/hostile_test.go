@@ -335,3 +335,33 @@ func TestOpaqueTokens(t *testing.T) {
 		t.Errorf("a client that is disabled: %d and %d", proxy, asked)
 	}
 }
+
+// TestReadyTellsOfRefusedCredentials: the guard is ready for all tokens but those
+// that it must ask about.
+func TestReadyTellsOfRefusedCredentials(t *testing.T) {
+	w, orders := opaque(t)
+	ready := func(what, text string) {
+		t.Helper()
+		until(t, what, func() bool {
+			resp, body := do(t, "GET", "http://"+w.asked, "/readyz", nil, nil)
+			if resp.StatusCode != 200 {
+				t.Fatalf("%s: %d %s", what, resp.StatusCode, body)
+			}
+			return strings.HasPrefix(body, text)
+		})
+	}
+	ready("it is ready", "ok")
+	w.auth.Disable(orders.AskerID)
+	billing := w.auth.Client("billing-sealed", orders, "orders:read")
+	token, err := billing.Token(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, body := do(t, "GET", "http://"+w.addr, "/orders", head("Authorization", "Bearer "+token.Value()), nil); resp.StatusCode != 503 {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+	ready("it is degraded", "degraded: the issuer does not take the credentials")
+	if n := w.log.Count("does not take the credentials that it is asked with"); n != 1 {
+		t.Errorf("the log tells it %d times", n)
+	}
+}
