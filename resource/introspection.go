@@ -99,7 +99,30 @@ func (a *API) judged(ctx context.Context, r *Request, token string, t *symbolon.
 	if a.introspection.takes(token) {
 		return a.introspected(ctx, r, token, t)
 	}
+	if a.introspection == nil && t == nil && opaque(token) {
+		a.mention()
+	}
 	return a.verified(ctx, token, t)
+}
+
+// opaque reports whether the text may be an opaque token: it has no parts, and is
+// too long to be guessed (RFC 6749 §10.10: 128 bits are 22 characters).
+func opaque(token string) bool { return len(token) >= 22 && !strings.Contains(token, ".") }
+
+// mentionAgain is how long nothing is said after mention did: whoever reaches the
+// API can send any text as a token.
+const mentionAgain = 10 * time.Minute
+
+// mention tells the operator, who sees callers refused with invalid_token and may
+// have forgotten what lets them in.
+func (a *API) mention() {
+	now, last := a.cfg.Now().UnixNano(), a.mentioned.Load()
+	if last != 0 && time.Duration(now-last).Abs() < mentionAgain || !a.mentioned.CompareAndSwap(last, now) {
+		return
+	}
+	a.cfg.Logger.Warn("a token that is no signed JWT was refused: introspection is not configured here",
+		"issuer", a.cfg.Issuer, "audience", a.cfg.Audience,
+		"fix", "if the issuer gives out opaque tokens for this API, name the client that may ask about them (Introspection, introspection in guard.yaml), or have it give out signed ones")
 }
 
 // takes reports whether the issuer is asked about the token: whatever has not the

@@ -16,6 +16,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/client"
+	"github.com/symbolon/symbolon/internal/logtest"
 )
 
 // teller is an issuer of opaque tokens: it says of each what the test decides.
@@ -174,6 +175,41 @@ func TestOpaqueTokensAreRefusedUnlessTheIssuerIsAsked(t *testing.T) {
 	}
 	if s.questions.Load() != 0 {
 		t.Error("the issuer was asked")
+	}
+}
+
+// TestOpaqueTokensAreMentioned to the operator who did not configure introspection:
+// once in a while, without the token, and not for what is no token at all.
+func TestOpaqueTokensAreMentioned(t *testing.T) {
+	const token, line = "sY2c8Vq3nT7pL0xZ5wR9aB", "introspection is not configured"
+	var log logtest.Buffer
+	clock := newClock()
+	s := newTeller(t)
+	cfg := s.config()
+	ask := cfg.Introspection
+	cfg.Introspection, cfg.Logger, cfg.Now = nil, log.Logger(), clock.Now
+	a := newAPI(t, cfg)
+	for _, c := range []struct {
+		after time.Duration
+		token string
+		want  int
+	}{
+		{0, "undefined", 0}, {0, "a." + token, 0}, {0, "a.b." + token, 0}, {0, token, 1}, {time.Minute, token, 1}, {time.Minute, "b" + token, 1},
+		{mentionAgain, token, 2}, {-time.Hour, token, 3},
+	} {
+		clock.Advance(c.after)
+		refusedAs(t, a, with(c.token), errMalformed)
+		if n := log.Count(line); n != c.want {
+			t.Errorf("after %s, %q: %d lines, want %d", c.after, c.token, n, c.want)
+		}
+	}
+	if _, err := a.ExplainToken(t.Context(), token); err == nil || strings.Contains(log.String(), token) || log.Count("fix=") != 3 {
+		t.Error(err, log.String())
+	}
+	cfg.Introspection = ask
+	refusedAs(t, newAPI(t, cfg), with(token), errInactive)
+	if log.Count(line) != 3 {
+		t.Error("it is mentioned where it is configured")
 	}
 }
 

@@ -25,6 +25,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -127,6 +128,7 @@ type API struct {
 	public  *url.URL    // nil: callers are not told where the metadata is
 
 	introspection *introspection // nil: only signed JWTs are taken
+	mentioned     atomic.Int64   // when mention did, in nanoseconds since 1970; 0: never
 
 	possession possession
 	nonces     *dpop.Nonces // nil: none
