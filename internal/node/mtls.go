@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/server"
 )
 
 // MTLS is where clients present certificates, to authenticate with them
@@ -132,10 +133,11 @@ func (m *mtls) names(host string) bool {
 	return m != nil && (host == m.host || bareHost(host, "https") == m.host)
 }
 
-// alias is the URL that stands for an issuer's where certificates are presented;
-// "" when the issuer is on another host than url (RFC 8705 §5).
-func (m *mtls) alias(iss string) string {
-	u, err := url.Parse(iss)
+// alias is the URL that stands for that of an issuer, without a final slash, where
+// certificates are presented; "" when the issuer is on another host than url
+// (RFC 8705 §5).
+func (m *mtls) alias(base string) string {
+	u, err := url.Parse(base)
 	if m == nil || err != nil || bareHost(u.Host, u.Scheme) != m.forms {
 		return ""
 	}
@@ -146,26 +148,36 @@ func (m *mtls) alias(iss string) string {
 // anywhere, and the URL that stands for the issuer's there. What proxies do for
 // issuers of other hosts nobody told us, so it is not announced; certificates
 // that they pass on count all the same.
-func (n *Node) certificates(iss string) (alias string, ok bool) {
+func (n *Node) certificates(base string) (alias string, ok bool) {
 	if n.mtls == nil {
 		return "", false
 	}
-	if alias = n.mtls.alias(iss); alias == iss {
+	if alias = n.mtls.alias(base); alias == base {
 		return "", true // a proxy asks for certificates at the issuer's own URL
 	}
 	return alias, alias != ""
 }
 
+// tokenEndpoint is what is known of the token endpoint at a URL.
+type tokenEndpoint struct {
+	dialect *server.Dialect
+	urls    []string
+}
+
 // tokenURLs are the URLs of an issuer's token endpoint. Each issuer's are made
 // once.
-func (n *Node) tokenURLs(iss string) []string {
-	if known, ok := n.endpoints.Load(iss); ok {
-		return known.([]string)
+func (n *Node) tokenURLs(issuer *registry.IssuerView, d *server.Dialect) []string {
+	if known, ok := n.endpoints.Load(issuer.Iss); ok {
+		// Another issuer may have come to stand there.
+		if e := known.(*tokenEndpoint); e.dialect == d {
+			return e.urls
+		}
 	}
-	urls := []string{iss + "/token"}
-	if alias, _ := n.certificates(iss); alias != "" {
-		urls = append(urls, alias+"/token")
+	path := d.Endpoints().Token
+	urls := []string{path.URL(issuer.Base)}
+	if alias, _ := n.certificates(issuer.Base); alias != "" {
+		urls = append(urls, path.URL(alias))
 	}
-	n.endpoints.Store(iss, urls)
+	n.endpoints.Store(issuer.Iss, &tokenEndpoint{d, urls})
 	return urls
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/dialect"
 	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
@@ -42,6 +43,9 @@ type Node struct {
 	routes  []server.Route
 	oauth   *server.Server
 
+	vendors  *dialect.Endpoints
+	dialects sync.Map // the routes of each, by *server.Dialect
+
 	presented *dpop.Memory      // assertions and proofs that were good for a token
 	shared    *shared           // the same of all nodes; nil on SQLite
 	since     time.Time         // see server.Config.IssuedSince
@@ -53,7 +57,7 @@ type Node struct {
 
 	mtls        *mtls // nil: no client presents a certificate to this node
 	mtlsHandler http.Handler
-	endpoints   sync.Map // the URLs of each issuer's token endpoint, by the issuer's
+	endpoints   sync.Map // *tokenEndpoint of each issuer, by its iss
 
 	sockets     []net.Listener
 	mtlsSocket  net.Listener // nil: the mtls URL is served by proxies, or by nobody
@@ -268,11 +272,14 @@ func (n *Node) openServer(context.Context) (err error) {
 		cfg.ClientCAs = n.mtls.cas.get
 	}
 	n.oauth = server.New(cfg)
-	n.routes = n.oauth.Routes()
+	n.routes = n.oauth.Routes(nil)
 	manners := web.Config{TrustedProxies: n.proxies, ProxyCertificates: n.mtls != nil && n.mtlsSocket == nil, Logger: n.cfg.Logger, Now: n.cfg.Now}
 	n.handler = web.Wrap(manners, n.dispatch)
 	manners.AskCertificates, manners.ProxyCertificates = true, false
 	n.mtlsHandler = web.Wrap(manners, n.dispatchMTLS)
+	n.vendors = dialect.New(dialect.Config{
+		Server: n.oauth, Admin: n.admin, HTTP: &http.Client{Transport: inProcess{n.handler}}, Now: n.cfg.Now, Logger: n.cfg.Logger,
+	})
 	return nil
 }
 
@@ -308,6 +315,7 @@ func (n *Node) Close() error {
 			}
 		}
 	}
+	closing(n.vendors, n.vendors != nil) // what it follows it asks of this node
 	closing(n.adminSocket, n.adminSocket != nil)
 	closing(n.mtlsSocket, n.mtlsSocket != nil)
 	for _, s := range n.sockets {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/dialect"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/server"
 	"github.com/symbolon/symbolon/internal/web"
@@ -59,22 +60,43 @@ func (n *Node) walk(host string, w http.ResponseWriter, r *http.Request) error {
 	if len(issuers) == 0 {
 		return errHost
 	}
-	// An escaped path is not unescaped: a proxy in front may have decided on the
-	// octets that it saw.
-	if r.URL.RawPath != "" {
-		return errPath
-	}
 	for _, issuer := range issuers { // the longest path first
-		for i := range n.routes {
-			route := &n.routes[i]
-			if rest, ok := route.Match(issuer.Path, r.URL.Path); ok {
-				web.ExchangeOf(w).Endpoint = route.Name
-				at := server.Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, TokenURLs: n.tokenURLs(issuer.Iss)}
+		d := dialect.Of(issuer)
+		routes := n.routesOf(d)
+		for i := range routes {
+			route := &routes[i]
+			path := r.URL.Path
+			switch {
+			case route.Form == server.Under:
+				path = r.URL.EscapedPath()
+			case r.URL.RawPath != "":
+				// An escaped path is not unescaped: a proxy in front may have decided on
+				// the octets that it saw.
+				continue
+			}
+			if rest, ok := route.Match(issuer.Path, path); ok {
+				x := web.ExchangeOf(w)
+				x.Endpoint, x.WriteError = route.Name, route.Errors
+				at := server.Place{Snapshot: snapshot, Issuer: issuer, Dialect: d, Rest: rest, TokenURLs: n.tokenURLs(issuer, d)}
 				return route.Serve(at, w, r)
 			}
 		}
 	}
 	return errPath
+}
+
+// routesOf are the endpoints of the issuers with the dialect, nil for the standard
+// one. Those of each are made once: equal dialects are the same pointer.
+func (n *Node) routesOf(d *server.Dialect) []server.Route {
+	if d == nil {
+		return n.routes
+	}
+	if known, ok := n.dialects.Load(d); ok {
+		return known.([]server.Route)
+	}
+	routes := append(n.oauth.Routes(d), n.vendors.Routes(d)...)
+	n.dialects.Store(d, routes)
+	return routes
 }
 
 // nearby reports whether a connection comes from this machine or from a

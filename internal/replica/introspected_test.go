@@ -78,7 +78,7 @@ func newAsked(t testing.TB, dsn string) *asked {
 	spool, err := audit.OpenSpool(audit.SpoolConfig{Dir: filepath.Join(dir, "spool"), Node: "n1", SegmentBytes: 1 << 20, Reserve: 1})
 	must()
 	t.Cleanup(func() { spool.Close() })
-	routes := server.New(server.Config{Replica: a.replica, Ring: keys.NewRing(master), Spool: spool}).Routes()
+	routes := server.New(server.Config{Replica: a.replica, Ring: keys.NewRing(master), Spool: spool}).Routes(nil)
 	a.handler = web.Wrap(web.Config{}, func(w http.ResponseWriter, r *http.Request) error {
 		snapshot := a.replica.Snapshot()
 		for i := range routes {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/web"
 )
 
@@ -61,19 +60,3 @@ type DialectAssertion struct {
 	MaxLifetime   time.Duration // longest exp
 	NoID          bool          // without a jti: the assertion itself is then good once
 }
-
-// Path is where an endpoint stands.
-type Path struct {
-	Form   Form
-	Path   string // "" : the issuer has no such endpoint
-	Suffix string
-}
-
-// Paths are where the endpoints of an issuer stand.
-type Paths struct {
-	Token, Introspection, Revocation, JWKS, Key, Revocations, RevocationKeys, Authorize Path
-	NoMetadata                                                                          bool
-}
-
-// DialectOf gives the dialect of an issuer; nil for a standard one.
-type DialectOf func(*registry.IssuerView) *Dialect

@@ -20,14 +20,15 @@ func (s *Server) serveMetadata(at Place, w http.ResponseWriter, r *http.Request)
 }
 
 // metadataOf makes the document of RFC 8414 §2. An endpoint is in it when it works.
-func (c *Config) metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
+func (c *Config) metadataOf(v *registry.IssuerView, d *Dialect) symbolon.ServerMetadata {
+	p := d.Endpoints()
 	m := symbolon.ServerMetadata{
 		// RFC 8414 §3.3: identical, octet by octet, to what the URL was made of.
 		Issuer: v.Iss,
 		// It only refuses: some clients cannot read a document without it.
-		AuthorizationEndpoint: v.Iss + "/authorize",
-		TokenEndpoint:         v.Iss + "/token",
-		JWKSURI:               v.Iss + "/jwks",
+		AuthorizationEndpoint: p.Authorize.URL(v.Base),
+		TokenEndpoint:         p.Token.URL(v.Base),
+		JWKSURI:               p.JWKS.URL(v.Base),
 		ScopesSupported:       v.Scopes(),
 		// RFC 8414 §3.2 wants arrays with zero elements left out, §2 wants this
 		// member: the second is what parsers check.
@@ -36,28 +37,31 @@ func (c *Config) metadataOf(v *registry.IssuerView) symbolon.ServerMetadata {
 		// OpenID Connect Discovery §3 demands both; libraries read the second to
 		// know with what access tokens may be signed.
 		SubjectTypesSupported: []string{"public"},
-		RevocationsURI:        v.Iss + "/revocations",
-		RevocationsJWKSURI:    v.Iss + "/revocations/keys",
+		IntrospectionEndpoint: p.Introspection.URL(v.Base),
+		RevocationsURI:        p.Revocations.URL(v.Base),
+		RevocationsJWKSURI:    p.RevocationKeys.URL(v.Base),
 	}
 	m.IDTokenSigningAlgorithms = names(v.Algorithms())
 	// RFC 8414 §2 demands the first beside private_key_jwt; RFC 9449 §5.1.
 	m.TokenAuthSigningAlgs = names(v.AssertionAlgorithms())
 	m.DPoPSigningAlgs = m.TokenAuthSigningAlgs
-	m.IntrospectionEndpoint, m.IntrospectionSigningAlgs = v.Iss+pathIntrospect, m.IDTokenSigningAlgorithms
-	alias, certificates := c.certificates(v.Iss)
+	alias, certificates := c.certificates(v.Base)
 	if m.TokenAuthMethods = c.methods(v, certificates); certificates {
 		m.CertificateBound = true // RFC 8705 §3.3
 	}
 	if alias != "" {
-		m.MTLSAliases = &symbolon.MTLSAliases{TokenEndpoint: alias + "/token", IntrospectionEndpoint: alias + pathIntrospect} // RFC 8705 §5
+		m.MTLSAliases = &symbolon.MTLSAliases{TokenEndpoint: p.Token.URL(alias), IntrospectionEndpoint: p.Introspection.URL(alias)} // RFC 8705 §5
 	}
 	// RFC 8414 §2: clients authenticate alike at all endpoints.
-	m.IntrospectionAuthMethods, m.IntrospectionAuthAlgs = m.TokenAuthMethods, m.TokenAuthSigningAlgs
-	if c.Revoker != nil {
-		m.RevocationEndpoint = v.Iss + pathRevoke
+	if m.IntrospectionEndpoint != "" {
+		m.IntrospectionSigningAlgs = m.IDTokenSigningAlgorithms
+		m.IntrospectionAuthMethods, m.IntrospectionAuthAlgs = m.TokenAuthMethods, m.TokenAuthSigningAlgs
+	}
+	if at := p.Revocation; c.Revoker != nil && at.Path != "" {
+		m.RevocationEndpoint = at.URL(v.Base)
 		m.RevocationAuthMethods, m.RevocationAuthAlgs = m.TokenAuthMethods, m.TokenAuthSigningAlgs
 		if m.MTLSAliases != nil {
-			m.MTLSAliases.RevocationEndpoint = alias + pathRevoke
+			m.MTLSAliases.RevocationEndpoint = at.URL(alias)
 		}
 	}
 	return m
@@ -80,11 +84,11 @@ func (c *Config) methods(v *registry.IssuerView, certificates bool) (list []stri
 	return list
 }
 
-func (c *Config) certificates(iss string) (alias string, ok bool) {
+func (c *Config) certificates(base string) (alias string, ok bool) {
 	if c.Certificates == nil {
 		return "", false
 	}
-	return c.Certificates(iss)
+	return c.Certificates(base)
 }
 
 func names(algorithms []jose.Algorithm) (list []string) {

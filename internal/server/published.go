@@ -102,7 +102,7 @@ func (l *library) get(at Place, now time.Time) (*documents, error) {
 	if d != nil && d.view == at.Issuer && (d.until.IsZero() || now.Before(d.until)) {
 		return d, nil
 	}
-	d, err := l.newDocuments(at.Issuer, now)
+	d, err := l.newDocuments(at, now)
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +114,9 @@ func (l *library) get(at Place, now time.Time) (*documents, error) {
 	return d, nil
 }
 
-func (l *library) newDocuments(v *registry.IssuerView, now time.Time) (*documents, error) {
-	metadata, err := json.Marshal(l.config.metadataOf(v))
+func (l *library) newDocuments(at Place, now time.Time) (*documents, error) {
+	v := at.Issuer
+	metadata, err := json.Marshal(l.config.metadataOf(v, at.Dialect))
 	if err != nil {
 		return nil, err
 	}

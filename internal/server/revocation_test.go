@@ -220,7 +220,7 @@ func TestEndpointsAreNamedWhenTheyWork(t *testing.T) {
 	f := newAskFixture(t)
 	f.cfg.Certificates = func(iss string) (string, bool) { return strings.Replace(iss, base, aliasURL, 1), true }
 	for _, iss := range []string{base, base + "/partners"} {
-		m := f.cfg.metadataOf(f.replica.Snapshot().IssuersAt("auth.example.com")[map[string]int{base: 1, base + "/partners": 0}[iss]])
+		m := f.cfg.metadataOf(f.replica.Snapshot().IssuersAt("auth.example.com")[map[string]int{base: 1, base + "/partners": 0}[iss]], nil)
 		alias := strings.Replace(iss, base, aliasURL, 1)
 		if m.Issuer != iss || m.IntrospectionEndpoint != iss+"/introspect" || m.RevocationEndpoint != iss+"/revoke" ||
 			m.MTLSAliases.IntrospectionEndpoint != alias+"/introspect" || m.MTLSAliases.RevocationEndpoint != alias+"/revoke" {

@@ -67,7 +67,7 @@ type Config struct {
 	Revoker Revoker
 
 	// Certificates says how the certificate of a client can reach the issuer of
-	// that URL: ok, that it can, and the URL that stands for the issuer's where
+	// that URL, without a final slash: ok, that it can, and the URL that stands for the issuer's where
 	// certificates are asked for (RFC 8705 §5), "" when there is none but its own.
 	// Nil: no certificate reaches any issuer.
 	Certificates func(issuer string) (alias string, ok bool)

@@ -37,9 +37,12 @@ type fixture struct {
 	dir     string // of the spool
 	log     strings.Builder
 
-	mu    sync.Mutex
-	clock time.Time
-	steps map[string]int // of counted steps
+	dialects map[string]*Dialect // by the issuer's id; of others: none
+
+	mu     sync.Mutex
+	routes map[*Dialect][]Route
+	clock  time.Time
+	steps  map[string]int // of counted steps
 }
 
 // Secrets of the fixture's clients. Each is generated, and written nowhere but
@@ -66,7 +69,7 @@ func newFixture(t testing.TB) *fixture {
 func newFixtureOn(t testing.TB, dsn string) *fixture {
 	t.Helper()
 	dir := t.TempDir()
-	f := &fixture{t: t, dir: filepath.Join(dir, "spool"), clock: start, steps: map[string]int{}}
+	f := &fixture{t: t, dir: filepath.Join(dir, "spool"), clock: start, steps: map[string]int{}, routes: map[*Dialect][]Route{}}
 	level := slog.LevelDebug
 	if _, ok := t.(*testing.B); ok {
 		level = slog.LevelInfo // as it is in use
@@ -280,20 +283,37 @@ func (f *fixture) seed() {
 
 // handler is the composition's dispatch without its other endpoints.
 func (f *fixture) handler() http.Handler {
-	routes := f.Routes()
 	return web.Wrap(web.Config{Now: f.now, Logger: f.cfg.Logger}, func(w http.ResponseWriter, r *http.Request) error {
-		snapshot := f.replica.Snapshot()
-		for _, issuer := range snapshot.IssuersAt(r.Host) {
-			for i := range routes {
-				if rest, ok := routes[i].Match(issuer.Path, r.URL.Path); ok {
-					web.ExchangeOf(w).Endpoint = routes[i].Name
-					at := Place{Snapshot: snapshot, Issuer: issuer, Rest: rest, TokenURLs: []string{issuer.Iss + "/token"}}
-					return routes[i].Serve(at, w, r)
-				}
+		return f.dispatch(r.Host, w, r, func(issuer *registry.IssuerView, d *Dialect) []string {
+			return []string{d.Endpoints().Token.URL(issuer.Base)}
+		})
+	})
+}
+
+// dispatch finds the endpoint, at the issuers of that host.
+func (f *fixture) dispatch(host string, w http.ResponseWriter, r *http.Request, tokenURLs func(*registry.IssuerView, *Dialect) []string) error {
+	snapshot := f.replica.Snapshot()
+	for _, issuer := range snapshot.IssuersAt(host) {
+		d := f.dialects[issuer.ID]
+		routes := f.routesOf(d)
+		for i := range routes {
+			if rest, ok := routes[i].Match(issuer.Path, r.URL.Path); ok {
+				x := web.ExchangeOf(w)
+				x.Endpoint, x.WriteError = routes[i].Name, routes[i].Errors
+				return routes[i].Serve(Place{Snapshot: snapshot, Issuer: issuer, Dialect: d, Rest: rest, TokenURLs: tokenURLs(issuer, d)}, w, r)
 			}
 		}
-		return symbolon.NewError(symbolon.NotFound, "no such endpoint")
-	})
+	}
+	return symbolon.NewError(symbolon.NotFound, "no such endpoint")
+}
+
+func (f *fixture) routesOf(d *Dialect) []Route {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.routes[d] == nil {
+		f.routes[d] = f.Routes(d)
+	}
+	return f.routes[d]
 }
 
 // ask is a request to the handler. Header fields come as name, value, ….

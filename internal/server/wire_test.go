@@ -7,7 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 
-	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/web"
 )
 
@@ -52,24 +52,15 @@ func (f *fixture) exchange(q wire) *httptest.ResponseRecorder {
 // and at their aliases.
 func (f *fixture) listener(cfg web.Config) http.Handler {
 	cfg.Now, cfg.Logger = f.now, f.cfg.Logger
-	routes := f.Routes()
 	host, alias := strings.TrimPrefix(base, "https://"), strings.TrimPrefix(aliasURL, "https://")
 	return web.Wrap(cfg, func(w http.ResponseWriter, r *http.Request) error {
-		snapshot := f.replica.Snapshot()
 		at := r.Host
 		if at == alias {
 			at = host
 		}
-		for _, issuer := range snapshot.IssuersAt(at) {
-			for i := range routes {
-				if rest, ok := routes[i].Match(issuer.Path, r.URL.Path); ok {
-					web.ExchangeOf(w).Endpoint = routes[i].Name
-					place := Place{Snapshot: snapshot, Issuer: issuer, Rest: rest,
-						TokenURLs: []string{issuer.Iss + "/token", aliasURL + issuer.Path + "/token"}}
-					return routes[i].Serve(place, w, r)
-				}
-			}
-		}
-		return symbolon.NewError(symbolon.NotFound, "no such endpoint")
+		return f.dispatch(at, w, r, func(issuer *registry.IssuerView, d *Dialect) []string {
+			path := d.Endpoints().Token
+			return []string{path.URL(issuer.Base), path.URL(aliasURL + issuer.Path)}
+		})
 	})
 }

@@ -77,6 +77,10 @@ type Exchange struct {
 
 	Endpoint string // set by whoever picks the handler, for records, log and metrics
 
+	// WriteError writes the error that the handler returns; set by whoever picks
+	// the handler. Nil: Config's does.
+	WriteError func(x *Exchange, r *http.Request, e *symbolon.Error)
+
 	status int
 	size   int64
 }
@@ -214,6 +218,8 @@ func (s *wrapped) fail(x *Exchange, r *http.Request, e *symbolon.Error) {
 	}
 	if x.status != 0 {
 		cause, level = errors.Join(errBegun, cause), slog.LevelError
+	} else if x.WriteError != nil {
+		x.WriteError(x, r, e)
 	} else {
 		s.WriteError(x, r, e)
 	}
