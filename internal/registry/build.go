@@ -29,8 +29,11 @@ func BuildOn(denials *Denials, base string, pos Position, objects []Doc) (*Snaps
 		Issuers:   make(map[string]*IssuerView),
 		APIs:      make(map[string]*API),
 		Operators: make(map[string]*Operator),
-		Denials:   denials,
-		byHost:    make(map[string][]*IssuerView),
+
+		OperatorTokens: make(map[string]*OperatorToken),
+
+		Denials: denials,
+		byHost:  make(map[string][]*IssuerView),
 	}}
 	for i := range objects {
 		b.decode(&objects[i])
@@ -38,6 +41,7 @@ func BuildOn(denials *Denials, base string, pos Position, objects []Doc) (*Snaps
 	b.issuers()
 	b.apis()
 	b.keys()
+	b.tokens()
 	return b.s, b.warnings
 }
 
@@ -68,6 +72,8 @@ func (b *builder) decode(doc *Doc) {
 		b.s.APIs[o.ID] = o
 	case *Operator:
 		b.s.Operators[o.ID] = o
+	case *OperatorToken:
+		b.s.OperatorTokens[o.ID] = o
 	case *Key:
 		b.allKeys = append(b.allKeys, o)
 	}
@@ -79,6 +85,10 @@ func (b *builder) issuers() {
 	slices.SortFunc(b.bare, func(x, y *Issuer) int { return strings.Compare(x.ID, y.ID) })
 	taken := make(map[string]string)
 	for _, i := range b.bare {
+		if !knownDialect(i.Dialect) {
+			b.warn(KindIssuer, i.ID, "its dialect is not one that this version knows", "upgrade this node")
+			continue // as a standard issuer it would be another than it was made as
+		}
 		base := i.Resolve(b.s.Base)
 		host, path, err := splitURL(base)
 		if err != nil {

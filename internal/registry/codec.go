@@ -29,6 +29,8 @@ func Decode(kind string, doc []byte) (any, error) {
 		return decode[Key](kind, doc)
 	case KindOperator:
 		return decode[Operator](kind, doc)
+	case KindOperatorToken:
+		return decode[OperatorToken](kind, doc)
 	case KindDenial:
 		return decode[Denial](kind, doc)
 	}

@@ -16,11 +16,12 @@ import (
 func TestDecodeEveryKind(t *testing.T) {
 	day := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for kind, obj := range map[string]any{
-		KindIssuer:   &Issuer{ID: "partners", URL: "https://p.example", Token: IssuerToken{Lifetime: DefaultLifetime}, Keys: KeySchedule{Rotate: DefaultRotate}},
-		KindAPI:      &API{ID: "orders", Issuer: "default", Identifier: "https://o.example", Scopes: scopes("a*", "b"), ResourceServers: []string{"orders-api"}},
-		KindClient:   goodClient(),
-		KindKey:      &Key{ID: "k", Issuer: "default", Algorithm: "ES256", Public: json.RawMessage(`{"kty":"EC"}`), Announced: day, Activates: day},
-		KindOperator: &Operator{ID: "ann", Role: RoleAdmin},
+		KindIssuer:        &Issuer{ID: "partners", URL: "https://p.example", Token: IssuerToken{Lifetime: DefaultLifetime}, Keys: KeySchedule{Rotate: DefaultRotate}},
+		KindAPI:           &API{ID: "orders", Issuer: "default", Identifier: "https://o.example", Scopes: scopes("a*", "b"), ResourceServers: []string{"orders-api"}},
+		KindClient:        goodClient(),
+		KindKey:           &Key{ID: "k", Issuer: "default", Algorithm: "ES256", Public: json.RawMessage(`{"kty":"EC"}`), Announced: day, Activates: day},
+		KindOperator:      &Operator{ID: "ann", Role: RoleAdmin},
+		KindOperatorToken: &OperatorToken{ID: "ci", Name: "CI", Role: RoleOperator, Issuers: []string{"okta"}, SSWS: true, Expires: day, Hash: goodHash},
 		KindDenial: &Denial{ID: "client:c", What: DenyClient, Client: "c", N: 1<<40 + 5, Expires: day,
 			Merged: []MergedDenial{{ID: "j1", Expires: day}}},
 	} {

@@ -7,8 +7,8 @@ import (
 )
 
 // FitClient says what keeps the client from being used as its document says: a
-// method without a credential, a profile that none of its credentials meets, a
-// binding that no request has. It is a Problems or nil. Nothing of it is
+// method without a credential, a profile that none of its credentials meets or
+// that another of its issuers undermines, a binding that no request has. It is a Problems or nil. Nothing of it is
 // dangerous, and each can come about because something else is taken away; so a
 // change is refused for it only where that change brings it about, and never
 // when it takes a credential back.
@@ -19,9 +19,19 @@ func FitClient(v View, c *Client) error {
 			p.add(at("auth", m), "the client has no credential for this method", credentialFix[m])
 		}
 	}
+	lenient := ""
+	for _, id := range c.IssuerIDs() {
+		if i := v.Issuers[id]; i != nil && i.Dialect != "" && lenient == "" {
+			lenient = id
+		}
+	}
 	for _, id := range c.IssuerIDs() {
 		if i := v.Issuers[id]; i != nil && i.FAPI2() {
 			p.fapiClient(c, id)
+			if lenient != "" {
+				p.add("issuers", "issuer "+id+" has the profile fapi2, and issuer "+lenient+" takes with the dialect "+v.Issuers[lenient].Dialect+" what it forbids",
+					"make another client for one of them")
+			}
 		}
 	}
 	for _, id := range sortedKeys(c.Access) {

@@ -18,14 +18,14 @@ const (
 	AttrOwner     = "owner"      // operator id
 	AttrState     = "state"      // of a client
 	AttrLabel     = "label"      // "key=value"
-	AttrIssuer    = "issuer"     // issuer id; a client has one per issuer
+	AttrIssuer    = "issuer"     // issuer id; a client and an operator token have one per issuer
 	AttrAPI       = "api"        // API id that a client has access to, or a denial names
 	AttrClient    = "client"     // client id that a denial names
 	AttrExpires   = "expires"    // IndexTime; a client has one per credential that expires
-	AttrDigest    = "digest"     // Hash of a secret, Digest of a key or certificate
+	AttrDigest    = "digest"     // Hash of a secret or an operator token, Digest of a key or certificate
 	AttrManagedBy = "managed_by" // set of the declarative file
 	AttrTarget    = "identifier" // of an API
-	AttrRole      = "role"       // of an operator
+	AttrRole      = "role"       // of an operator or an operator token
 )
 
 // IndexTime is a time as an attribute: microseconds since 1970 with leading
@@ -33,7 +33,7 @@ const (
 func IndexTime(t time.Time) string { return fmt.Sprintf("%020d", t.UnixMicro()) }
 
 // Index gives the attributes of an object (*Issuer, *API, *Client, *Key,
-// *Operator or *Denial), without empty ones, in a fixed order.
+// *Operator, *OperatorToken or *Denial), without empty ones, in a fixed order.
 func Index(obj any) []Attr {
 	var x index
 	switch o := obj.(type) {
@@ -52,6 +52,15 @@ func Index(obj any) []Attr {
 		x.add(AttrName, o.Name)
 		x.add(AttrRole, o.Role)
 		x.add(AttrManagedBy, o.ManagedBy)
+	case *OperatorToken:
+		x.add(AttrName, o.Name)
+		x.add(AttrRole, o.Role)
+		x.add(AttrManagedBy, o.ManagedBy)
+		for _, id := range o.Issuers {
+			x.add(AttrIssuer, id)
+		}
+		x.add(AttrDigest, o.Hash)
+		x.time(o.Expires)
 	case *Denial:
 		x.add(AttrIssuer, o.Issuer)
 		x.add(AttrClient, o.Client)

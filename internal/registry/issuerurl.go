@@ -81,6 +81,9 @@ func inside(outer, inner string) (segment string, collides bool) {
 	return segment, reservedSegment(segment)
 }
 
+// Iss is the iss of the issuer's tokens. base is the URL of the default issuer.
+func (i *Issuer) Iss(base string) string { return i.iss(i.Resolve(base)) }
+
 // iss is what the tokens of an issuer say, whose URL without a final slash is
 // base. Programs for Auth0 compare iss with their domain and a slash.
 func (i *Issuer) iss(base string) string {

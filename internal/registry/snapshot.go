@@ -82,7 +82,10 @@ type Snapshot struct {
 	Operators map[string]*Operator
 	Denials   *Denials
 
-	byHost map[string][]*IssuerView
+	OperatorTokens map[string]*OperatorToken // by id
+
+	byHost  map[string][]*IssuerView
+	byValue map[[32]byte]*OperatorToken // by the SHA-256 of the value
 }
 
 // IssuerView is an issuer with all that its endpoints need. Its Keys hide the
@@ -179,8 +182,8 @@ func (v *IssuerView) target(name string, legacy bool) *target {
 func (v *IssuerView) Serves(client string) []*API { return v.serves[client] }
 
 // Algorithms are the signing algorithms that the issuer's APIs use, sorted;
-// ES256 when no API has signed tokens, so that a key waits for the first, and
-// signs what else the issuer says.
+// where no API has signed tokens that of an API which names none, so that a key
+// waits for the first, and signs what else the issuer says.
 func (v *IssuerView) Algorithms() []jose.Algorithm {
 	var all []jose.Algorithm
 	for _, api := range v.APIs {
@@ -189,7 +192,7 @@ func (v *IssuerView) Algorithms() []jose.Algorithm {
 		}
 	}
 	if len(all) == 0 {
-		return []jose.Algorithm{jose.ES256}
+		return []jose.Algorithm{v.Issuer.DefaultAlgorithm()}
 	}
 	slices.Sort(all)
 	return all
@@ -262,6 +265,15 @@ func (a *API) SigningAlgorithm() jose.Algorithm {
 		return jose.ES256
 	}
 	return jose.Algorithm(a.Token.Algorithm)
+}
+
+// DefaultAlgorithm signs the tokens of an API that names no algorithm. Such an
+// API of a dialect issuer gets its algorithm written down when it is made.
+func (i *Issuer) DefaultAlgorithm() jose.Algorithm {
+	if i.Dialect != "" {
+		return jose.RS256 // the vendors' verifiers know nothing else
+	}
+	return jose.ES256
 }
 
 // Resolve is the issuer's URL without a final slash. base is the URL of the

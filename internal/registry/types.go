@@ -18,6 +18,8 @@ const (
 	KindKey      = "key"
 	KindOperator = "operator"
 	KindDenial   = "denial"
+
+	KindOperatorToken = "operator_token"
 )
 
 // DocVersion is the version of documents that this build writes. A document
@@ -71,7 +73,7 @@ type Issuer struct {
 	URL      string      `json:"url,omitempty"` // absolute, without a final slash; empty: the server's URL (default issuer) or that URL/id
 	Token    IssuerToken `json:"token,omitzero"`
 	Profile  string      `json:"profile,omitempty"`  // ProfileStandard when empty; ProfileFAPI2
-	Dialect  string      `json:"dialect,omitempty"`  // whose programs it serves; empty: those of the standards
+	Dialect  string      `json:"dialect,omitempty"`  // whose programs it serves, for ever; empty: those of the standards
 	Audience string      `json:"audience,omitempty"` // identifier of the API that is meant when a request names none
 	// DPoPNonce says whether proofs at the token endpoint need a nonce; empty:
 	// NonceRequired.
@@ -233,6 +235,20 @@ type Operator struct {
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
 	Role  string `json:"role"`
+}
+
+// OperatorToken is the power of an operator in the hands of a program, at some
+// issuers alone: what a vendor's programs send as SSWS. It never hands power on
+// (no access to administration, no operators, no tokens of this kind).
+type OperatorToken struct {
+	Meta
+	ID      string    `json:"id"`
+	Name    string    `json:"name,omitempty"`
+	Role    string    `json:"role"`
+	Issuers []string  `json:"issuers"`          // at whose objects it is good, at least one
+	SSWS    bool      `json:"ssws,omitempty"`   // taken with the scheme SSWS where programs for Okta administer
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+	Hash    string    `json:"hash"`             // "sha256:<hex>" of the value
 }
 
 // What a denial names.

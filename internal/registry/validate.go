@@ -37,6 +37,7 @@ func (i *Issuer) Validate() error {
 	if i.Audience != "" && !validIdentifier(i.Audience) {
 		p.add("audience", "not an identifier of an API", identifierFix)
 	}
+	p.dialect(i)
 	p.schedule(i.Keys)
 	p.size(i, MaxDoc)
 	return p.found.Err()
@@ -86,7 +87,7 @@ func (p *problems) schedule(k KeySchedule) {
 func (a *API) Validate() error {
 	p := &problems{kind: KindAPI, id: a.ID}
 	p.objectID(a.ID)
-	if a.ID == "admin" || strings.HasSuffix(a.ID, "-management") {
+	if Administrative(a.ID) {
 		p.add("id", "the server's own administration uses this id", "choose another id")
 	}
 	p.reference("issuer", a.Issuer)
@@ -153,11 +154,15 @@ func (o *Operator) Validate() error {
 	if local, domain, ok := strings.Cut(o.Email, "@"); o.Email != "" && (!ok || local == "" || domain == "" || strings.ContainsAny(o.Email, " <>,;")) {
 		p.add("email", "not an e-mail address", "write it as ann@example.com")
 	}
-	if !slices.Contains([]string{RoleViewer, RoleOperator, RoleAdmin}, o.Role) {
-		p.add("role", "not a role", `write "viewer", "operator" or "admin"`)
-	}
+	p.role(o.Role)
 	p.size(o, MaxDoc)
 	return p.found.Err()
+}
+
+func (p *problems) role(role string) {
+	if !slices.Contains([]string{RoleViewer, RoleOperator, RoleAdmin}, role) {
+		p.add("role", "not a role", `write "viewer", "operator" or "admin"`)
+	}
 }
 
 const idFix = "write a lower-case letter or digit, then up to 62 of a-z, 0-9 and -"

@@ -32,6 +32,7 @@ func (s *Snapshot) View() View {
 func ValidateSet(v View) error {
 	var found Problems
 	found = append(found, v.issuerPlaces()...)
+	found = append(found, v.dialects()...)
 	found = append(found, v.targets()...)
 	found = append(found, v.issuerAudiences()...)
 	found = append(found, v.profiles()...)
@@ -94,7 +95,7 @@ func (v View) targets() Problems {
 	var found Problems
 	taken := make(map[[2]string]string) // issuer, name → API id
 	admin := strings.TrimSuffix(v.Base, "/") + "/admin"
-	for _, id := range sortedKeys(v.APIs) {
+	for _, id := range v.apiIDs() {
 		a := v.APIs[id]
 		p := &problems{kind: KindAPI, id: id}
 		if v.Issuers[a.Issuer] == nil {
@@ -114,6 +115,22 @@ func (v View) targets() Problems {
 		found = append(found, p.found...)
 	}
 	return found
+}
+
+// apiIDs are those of all APIs, the server's own first: where two want one name,
+// it is the other's to choose another.
+func (v View) apiIDs() []string {
+	ids := sortedKeys(v.APIs)
+	slices.SortStableFunc(ids, func(x, y string) int {
+		switch a, b := Administrative(x), Administrative(y); {
+		case a && !b:
+			return -1
+		case b && !a:
+			return 1
+		}
+		return 0
+	})
+	return ids
 }
 
 func (v View) issuerAudiences() Problems {

@@ -11,7 +11,7 @@ import (
 
 // smallKinds are held in memory whole: all but clients.
 var smallKinds = []string{
-	registry.KindIssuer, registry.KindAPI, registry.KindKey, registry.KindOperator, registry.KindDenial,
+	registry.KindIssuer, registry.KindAPI, registry.KindKey, registry.KindOperator, registry.KindDenial, registry.KindOperatorToken,
 }
 
 // start makes the first snapshot.
