@@ -64,7 +64,24 @@ func (c *Config) metadataOf(v *registry.IssuerView, d *Dialect) symbolon.ServerM
 			m.MTLSAliases.RevocationEndpoint = at.URL(alias)
 		}
 	}
+	if d != nil && d.Answer != nil {
+		withoutToken(&m)
+	}
 	return m
+}
+
+// withoutToken leaves out what is about a token endpoint that does not answer as
+// RFC 6749 §5.1 has it: whoever reads metadata could not use it. What others check
+// tokens by stays.
+func withoutToken(m *symbolon.ServerMetadata) {
+	m.TokenEndpoint, m.TokenAuthMethods, m.TokenAuthSigningAlgs = "", nil, nil
+	m.GrantTypesSupported, m.DPoPSigningAlgs = nil, nil
+	if m.MTLSAliases != nil {
+		m.MTLSAliases.TokenEndpoint = ""
+		if *m.MTLSAliases == (symbolon.MTLSAliases{}) {
+			m.MTLSAliases = nil
+		}
+	}
 }
 
 // methods are the ways in which a client can authenticate at the issuer. A
