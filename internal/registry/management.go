@@ -48,6 +48,7 @@ var managementScopes = map[string]map[string]Scope{
 		"read:clients":            {Description: "Read clients"},
 		"update:clients":          {Description: "Change clients"},
 		"delete:clients":          {Description: "Delete clients"},
+		"update:client_keys":      {Description: "Change the secrets of clients"},
 		"create:resource_servers": {Description: "Make APIs"},
 		"read:resource_servers":   {Description: "Read APIs"},
 		"update:resource_servers": {Description: "Change APIs"},
