@@ -55,6 +55,8 @@ func (c *call) notes(check string, why *fault) *fault {
 var (
 	errTokenDenied   = errors.New("the token, its client, its credential, its key or its issuer was denied")
 	errTokenNotYours = errors.New("the token is for no API that the client serves")
+
+	deniedToken = &fault{clauseToken, "a token that nothing denies", "denied", "symbolon deny list; the program gets a new token unless it is disabled", errTokenDenied}
 )
 
 // inspect makes all checks of RFC 7662 §4. What it gives of the token is what the
@@ -63,20 +65,19 @@ func (s *Server) inspect(c *call) (t issuedToken, apis []*registry.API, why *fau
 	if t, why = s.current(c); why != nil {
 		return t, nil, why
 	}
-	denied := &fault{clauseToken, "a token that nothing denies", "denied", "symbolon deny list; the program gets a new token unless it is disabled", errTokenDenied}
 	if c.Issuer.Denied(t.facts()) {
-		return t, nil, c.notes("denials", denied)
+		return t, nil, c.notes("denials", deniedToken)
 	}
 	apis, deniedAt := c.served(&t)
 	switch {
 	case len(apis) > 0:
 	case deniedAt:
-		return t, nil, c.notes("denials", denied)
+		return t, nil, c.notes("denials", deniedToken)
 	default:
 		return t, nil, c.notes("audience", &fault{"RFC 7662 §2.2", "a token for an API that client " + c.record.Client + " serves", "for others",
 			"symbolon api update --resource-server, if the client is the API's", errTokenNotYours})
 	}
-	c.trace.OK("denials", clauseToken, "a token that nothing denies", "none")
+	c.trace.OK("denials", clauseToken, deniedToken.expected, "none")
 	t.cut(c.Issuer, apis)
 	for _, api := range apis {
 		c.record.APIs = append(c.record.APIs, api.ID)

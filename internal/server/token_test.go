@@ -19,6 +19,7 @@ import (
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/pgtest"
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 var random22 = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
@@ -385,6 +386,10 @@ func TestAStaleNodeAnswersNothing(t *testing.T) {
 	want.check(t, f.post("billing", grant))
 	want.check(t, f.post("nobody", grant))
 	want.check(t, f.about("/introspect", "billing", "x"))
+	want.check(t, f.outside("verify", func(at Place, x *web.Exchange) error {
+		_, err := f.Recognize(at, x, "x")
+		return err
+	}))
 	want.check(t, f.get(base+"/jwks"))
 	want.check(t, f.get(base+"/.well-known/openid-configuration"))
 	if err := f.replica.CatchUp(t.Context()); err != nil {

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/web"
+)
+
+// What a dialect's endpoints beyond OAuth's ask of this package: whether a token
+// is good, and that a refusal leaves its record.
+
+// errNotRecognized is the one answer to a text that is no good token here,
+// whatever the cause.
+var errNotRecognized = symbolon.NewError(symbolon.InvalidToken,
+	"this is no access token of this issuer that is good now; get a new one; the request id leads an operator to the cause")
+
+// Recognize gives the claims of an access token of the place's issuer that has
+// not expired and that nothing denies. Of any other text the error is one of code
+// InvalidToken, 503 where this node cannot tell. It asks neither who presents the
+// token nor which API it is for: a bound token is recognized without a proof. The
+// request leaves a record, of the Exchange's Endpoint.
+func (s *Server) Recognize(at Place, x *web.Exchange, token string) (*symbolon.Claims, error) {
+	c := s.begin(at, x)
+	defer s.end(c)
+	c.request = &request{Token: token}
+	t, err := s.good(c)
+	if err != nil {
+		return nil, s.refused(c, err)
+	}
+	if err := s.keep(c, audit.Answered); err != nil {
+		return nil, err
+	}
+	return t.claims, nil
+}
+
+// good finds out whether the token that the request is about is good at any of
+// the APIs that it is for.
+func (s *Server) good(c *call) (t issuedToken, err error) {
+	if s.stale(c.Issuer) {
+		return t, errStale
+	}
+	t, why := s.current(c)
+	if why != nil {
+		return t, errNotRecognized.WithCause(why.cause)
+	}
+	c.record.Client = t.claims.ClientID
+	denied := c.Issuer.Denied(t.facts()) || !slices.ContainsFunc(t.claims.Audience, func(aud string) bool {
+		return !c.Issuer.DeniedAt(t.facts(), aud)
+	})
+	if denied {
+		c.notes("denials", deniedToken)
+		return t, errNotRecognized.WithCause(deniedToken.cause)
+	}
+	c.trace.OK("denials", clauseToken, deniedToken.expected, "none")
+	return t, nil
+}
+
+// Refused writes the record of a request that an endpoint beyond OAuth's refuses,
+// with its private cause, and gives err back for the answer: so that explain knows
+// the request id there, too. who is whom the request named, "" for nobody. Where
+// the record cannot be kept the answer says so instead.
+func (s *Server) Refused(at Place, x *web.Exchange, who string, err error) error {
+	c := s.begin(at, x)
+	defer s.end(c)
+	c.record.Client = who
+	e := new(symbolon.Error)
+	if !errors.As(err, &e) {
+		e = symbolon.NewError(codeOf(err), "").WithCause(err)
+	}
+	if kept := s.refused(c, e); kept != error(e) {
+		return kept
+	}
+	return err
+}
+
+// codeOf is the code that stands in the record for an error of package admin; the
+// cause tells the rest.
+func codeOf(err error) symbolon.Code {
+	switch admin.CodeOf(err) {
+	case "":
+		return symbolon.ServerError
+	case admin.NotFound:
+		return symbolon.NotFound
+	case admin.Forbidden:
+		return symbolon.InsufficientScope
+	case admin.TooMany:
+		return symbolon.TooManyRequests
+	case admin.Unavailable:
+		return symbolon.TemporarilyUnavailable
+	}
+	return symbolon.InvalidRequest
+}
