@@ -18,11 +18,15 @@ import (
 var errNotRecognized = symbolon.NewError(symbolon.InvalidToken,
 	"this is no access token of this issuer that is good now; get a new one; the request id leads an operator to the cause")
 
+var boundToken = &fault{"RFC 7800 §3.1", "a token that whoever has it may use", "bound to a key",
+	"let the API check the token and its proof itself; here it could be anybody's", errors.New("the token is bound to a key, and who presents it here shows none")}
+
 // Recognize gives the claims of an access token of the place's issuer that has
 // not expired and that nothing denies. Of any other text the error is one of code
 // InvalidToken, 503 where this node cannot tell. It asks neither who presents the
-// token nor which API it is for: a bound token is recognized without a proof. The
-// request leaves a record, of the Exchange's Endpoint.
+// token nor which API it is for; so a token that is bound to a key is none: nobody
+// has shown the key (RFC 7800 §3.1). The request leaves a record, of the
+// Exchange's Endpoint.
 func (s *Server) Recognize(at Place, x *web.Exchange, token string) (*symbolon.Claims, error) {
 	c := s.begin(at, x)
 	defer s.end(c)
@@ -48,6 +52,10 @@ func (s *Server) good(c *call) (t issuedToken, err error) {
 		return t, errNotRecognized.WithCause(why.cause)
 	}
 	c.record.Client = t.claims.ClientID
+	if t.claims.Confirmation != nil {
+		c.notes("binding", boundToken)
+		return t, errNotRecognized.WithCause(boundToken.cause)
+	}
 	denied := c.Issuer.Denied(t.facts()) || !slices.ContainsFunc(t.claims.Audience, func(aud string) bool {
 		return !c.Issuer.DeniedAt(t.facts(), aud)
 	})

@@ -75,6 +75,10 @@ func TestRecognize(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, claims, cause)
 		}
 	}
+	bound := f.textOf(f.proven(grant, f.proofOf("P-256 proof").text(t)))
+	if claims, cause := f.recognizes(bound); claims != nil || cause.Error() != boundToken.cause.Error() {
+		t.Errorf("bound: %+v, %v", claims, cause)
+	}
 	f.deny(registry.Denial{What: registry.DenyClientAPI, Issuer: "default", Client: "billing", API: "sealed", Audience: sealedURL})
 	if claims, cause := f.recognizes(sealed); claims != nil || cause.Error() != errTokenDenied.Error() {
 		t.Errorf("denied at its API: %+v, %v", claims, cause)
