@@ -22,7 +22,7 @@ func newIssuerCmd(a *app) *cobra.Command {
 		Short: "Create an issuer",
 		Long: `create makes an issuer: an iss URL with signing keys of its own. Without --url it
 stands under the server's URL, at its id.`,
-		Example: "  symbolon issuer create partners --lifetime 30m\n  symbolon issuer create eu --url https://eu.example.com",
+		Example: "  symbolon issuer create partners --lifetime 30m\n  symbolon issuer create eu --url https://eu.example.com\n  symbolon issuer create okta --dialect okta --url https://okta.example.com",
 		Args:    atMost("ISSUER-ID"),
 	}
 	update := &cobra.Command{
@@ -35,6 +35,9 @@ stands under the server's URL, at its id.`,
 		m := &members{}
 		m.text(cmd, "url", "url", "its URL, when it does not stand under the server's")
 		m.text(cmd, "audience", "audience", "identifier of the API that is meant when a request names none")
+		if cmd == create {
+			m.text(cmd, "dialect", "dialect", "whose programs it serves unmodified, for ever: okta, auth0, curity or simple; it needs --url (default: programs of the standards)")
+		}
 		m.text(cmd, "profile", "profile", "standard (default), or fapi2: keys and certificates alone, bound tokens alone")
 		m.text(cmd, "dpop-nonce", "dpop_nonce", "whether a DPoP proof at its token endpoint must hold a nonce of the server's: required (default) or off")
 		m.text(cmd, "replay", "replay", "while the replay memory that nodes share is away: strict (default) refuses, local goes by the node's own")
@@ -55,6 +58,7 @@ func printIssuer(w io.Writer, i admin.Issuer) {
 	field(w, "url", i.URL)
 	field(w, "audience", i.Audience)
 	field(w, "profile", i.Profile)
+	field(w, "dialect", i.Dialect)
 	field(w, "dpop nonce", i.DPoPNonce)
 	field(w, "replay", i.Replay)
 	field(w, "token lifetime", i.Token.Lifetime.String())

@@ -54,7 +54,7 @@ func (a *Admin) Ungrant(ctx context.Context, actor Actor, t Target, access Acces
 // hold that power.
 func (c *change) mayGrant(before, after *registry.Client) error {
 	for api := range after.Access {
-		if !administrative(api) {
+		if !registry.Administrative(api) {
 			continue
 		}
 		if before != nil && !lost(after.Access[api], before.Access, api) {

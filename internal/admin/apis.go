@@ -104,6 +104,9 @@ func (c *change) settleAPI(s *staged) error {
 	if before == nil {
 		return nil
 	}
+	if err := s.byHand(); err != nil {
+		return err
+	}
 	var gone []string
 	for _, scope := range slices.Sorted(maps.Keys(before.Scopes)) {
 		if after != nil {
@@ -120,6 +123,10 @@ func (c *change) settleAPI(s *staged) error {
 	ids, err := c.clientsOf(s.id)
 	if err != nil {
 		return err
+	}
+	if moved && len(ids) > 0 && s.builtin {
+		return refused("take the access from them first, and give it again",
+			"the issuer %s cannot change its url while clients have access to its API %s: %s hold tokens that name the old one", after.Issuer, s.id, some(ids))
 	}
 	if moved && len(ids) > 0 {
 		return refused("make another API with that identifier, move their access, then delete this one",

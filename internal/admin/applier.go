@@ -102,8 +102,15 @@ func (p *applier) run() error {
 
 func (p *applier) issuers() error {
 	for _, n := range p.req.Objects.Issuers {
-		if _, _, err := bring(p, registry.KindIssuer, n.Object.ID, n, issuerMembers); err != nil {
+		s, issuer, err := bring(p, registry.KindIssuer, n.Object.ID, n, slices.Concat(issuerMembers, []string{"dialect"}))
+		if err != nil {
 			return err
+		}
+		if s == nil {
+			continue
+		}
+		if before, ok := s.before.(*registry.Issuer); ok && before.Dialect != issuer.Dialect {
+			p.problem(s.ref, "dialect", "the dialect of an issuer never changes: it was made with "+cmp.Or(before.Dialect, "none"), otherWay(registry.KindIssuer, "dialect"))
 		}
 	}
 	return nil
@@ -168,7 +175,7 @@ func bring[T any](p *applier, kind, id string, n Named[T], may []string) (*stage
 	meta := metaOf(obj)
 	if meta.ManagedBy != "" && meta.ManagedBy != p.set {
 		p.problem(r, "", "it belongs to the set "+meta.ManagedBy,
-			fmt.Sprintf("take it out of that set's file and release it: symbolon %s update %s --release", kind, id))
+			fmt.Sprintf("take it out of that set's file and release it: symbolon %s update %s --release", verb(kind), id))
 		return nil, nil, nil
 	}
 	meta.ManagedBy = p.set
@@ -190,7 +197,7 @@ func fresh[T any](p *applier, s *staged) (*T, error) {
 	}
 	if old != nil && !old.pruned(p.set) {
 		p.note(s.ref, Note{Text: fmt.Sprintf("deleted by %s on %s; a file does not bring it back", old.By, old.At.Format("2006-01-02")),
-			Undo: fmt.Sprintf("symbolon %s create %s", s.kind, s.id)})
+			Undo: fmt.Sprintf("symbolon %s create %s", verb(s.kind), s.id)})
 		return nil, nil
 	}
 	obj := new(T)
@@ -230,6 +237,8 @@ func idOf(obj any) *string {
 	case *registry.Client:
 		return &o.ID
 	case *registry.Operator:
+		return &o.ID
+	case *registry.OperatorToken:
 		return &o.ID
 	}
 	return nil

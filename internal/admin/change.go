@@ -17,13 +17,14 @@ import (
 // them and stage them; nothing is written before finish, which sees all of them
 // as they were and as they will be.
 type change struct {
-	a     *Admin
-	tx    *store.Tx
-	actor Actor
-	now   time.Time
-	prep  *prepared
-	dry   bool   // write nothing
-	set   string // of the declarative file, for records
+	a        *Admin
+	tx       *store.Tx
+	actor    Actor
+	now      time.Time
+	prep     *prepared
+	dry      bool   // write nothing
+	builtins bool   // look after the management APIs of all issuers, not just of those that change
+	set      string // of the declarative file, for records
 
 	staged map[ref]*staged
 	order  []*staged
@@ -53,6 +54,7 @@ type staged struct {
 	differs bool // changed has found so
 	named   bool // a declarative file names it
 	told    bool // a denial that has a record of its own
+	builtin bool // an API that the server itself keeps, and that it has staged
 	asked   bool // a client whose default APIs were asked for: they are not set by themselves
 }
 
@@ -182,6 +184,8 @@ func metaOf(obj any) *registry.Meta {
 	case *registry.Key:
 		return &o.Meta
 	case *registry.Operator:
+		return &o.Meta
+	case *registry.OperatorToken:
 		return &o.Meta
 	case *registry.Denial:
 		return &o.Meta

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"strings"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -189,9 +188,4 @@ func (a *Admin) Clients(ctx context.Context, actor Actor, q Query) (Page[Client]
 		return Page[Client]{}, err
 	}
 	return list(ctx, a, registry.KindClient, q, func(c *registry.Client, v int64) Client { return showClient(c, v, nil, a.now()) })
-}
-
-// administrative reports whether access to the API is power over this server.
-func administrative(api string) bool {
-	return api == "admin" || strings.HasSuffix(api, "-management")
 }

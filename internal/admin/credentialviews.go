@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -17,6 +18,9 @@ type KeyInfo struct {
 	Created    time.Time `json:"created,omitzero"`
 	Expires    time.Time `json:"expires,omitzero"`
 	LastUsed   time.Time `json:"last_used,omitzero" doc:"Of uses at other nodes within some seconds; absent when it was never used"`
+
+	// JWK is the public key, for the dialects whose vendors show it.
+	JWK json.RawMessage `json:"-"`
 }
 
 // KeysURIInfo is a jwks_uri as the one credential that it is.
@@ -48,7 +52,7 @@ func showKeys(c *registry.Client, used map[string]time.Time) []KeyInfo {
 	out := []KeyInfo{}
 	for i := range c.Keys {
 		k := &c.Keys[i]
-		info := KeyInfo{ID: k.ID, Created: k.Created, Expires: k.Expires, LastUsed: used[k.ID]}
+		info := KeyInfo{ID: k.ID, Created: k.Created, Expires: k.Expires, LastUsed: used[k.ID], JWK: k.JWK}
 		if key := k.Key(); key != nil {
 			info.KeyID, info.Algorithm, info.Thumbprint = key.ID, string(key.Algorithm), key.Thumbprint()
 		}

@@ -28,10 +28,10 @@ func (a *Admin) DenyToken(ctx context.Context, actor Actor, token Secret) (Denie
 			return Denied{}, 0, err
 		}
 		if t == nil && a.OpenToken != nil {
-			opened, _ := a.OpenToken(i.Resolve(a.BaseURL), token.value)
+			opened, _ := a.OpenToken(i.Iss(a.BaseURL), token.value)
 			claims = claimsOf(opened)
 		}
-		if claims.Issuer == i.Resolve(a.BaseURL) {
+		if claims.Issuer == i.Iss(a.BaseURL) {
 			issuer = i.ID
 			break
 		}

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/store"
@@ -60,12 +61,12 @@ func CodeOf(err error) Code {
 
 func notFound(kind, id string) error {
 	return &Error{Code: NotFound, Message: fmt.Sprintf("there is no %s %q", word(kind), id),
-		Fix: fmt.Sprintf("`symbolon %s list` shows what there is", kind)}
+		Fix: fmt.Sprintf("`symbolon %s list` shows what there is", verb(kind))}
 }
 
 func exists(kind, id string) error {
 	return &Error{Code: Exists, Message: fmt.Sprintf("there is a %s %q already", word(kind), id),
-		Fix: fmt.Sprintf("choose another id, or change it with `symbolon %s update %s`", kind, id)}
+		Fix: fmt.Sprintf("choose another id, or change it with `symbolon %s update %s`", verb(kind), id)}
 }
 
 func refused(fix, format string, args ...any) error {
@@ -78,11 +79,17 @@ func invalid(fix, format string, args ...any) error {
 
 // word is a kind as people read it.
 func word(kind string) string {
-	if kind == registry.KindAPI {
+	switch kind {
+	case registry.KindAPI:
 		return "API"
+	case registry.KindOperatorToken:
+		return "operator token"
 	}
 	return kind
 }
+
+// verb is the command for objects of a kind.
+func verb(kind string) string { return strings.ReplaceAll(kind, "_", "-") }
 
 // fromStore gives the store's errors their sort and their words.
 func fromStore(err error) error {

@@ -13,7 +13,8 @@ import (
 
 // Export gives everything that a declarative file can say, or with a set what
 // that set owns: applying it elsewhere makes the same objects, with the hashes
-// of their secrets. Keys, denials and spent credentials are not part of it.
+// of their secrets. Keys, denials, spent credentials and what the server itself
+// keeps are not part of it.
 func (a *Admin) Export(ctx context.Context, actor Actor, set string) (State, error) {
 	var out State
 	if err := actor.May(ClientsRead); err != nil {
@@ -26,6 +27,7 @@ func (a *Admin) Export(ctx context.Context, actor Actor, set string) (State, err
 	if out.APIs, err = export[registry.API](ctx, a, registry.KindAPI, set); err != nil {
 		return out, err
 	}
+	out.APIs = slices.DeleteFunc(out.APIs, func(n Named[registry.API]) bool { return n.Object.Builtin() })
 	nameResourceServers(out.APIs)
 	if out.Clients, err = export[registry.Client](ctx, a, registry.KindClient, set); err != nil {
 		return out, err

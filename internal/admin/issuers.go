@@ -48,8 +48,9 @@ func (a *Admin) UpdateIssuer(ctx context.Context, actor Actor, u Update[registry
 	return shown(a.Issuer, ctx, actor, u.ID, seq, err)
 }
 
-// DeleteIssuer deletes an issuer and its keys. It is refused while APIs or
-// clients name it: their tokens would stay good with nobody to revoke them.
+// DeleteIssuer deletes an issuer with its keys and its management API. It is
+// refused while other APIs, clients or operator tokens name it: their tokens would
+// stay good with nobody to revoke them.
 func (a *Admin) DeleteIssuer(ctx context.Context, actor Actor, t Target) (int64, error) {
 	if err := actor.May(IssuersWrite); err != nil {
 		return 0, err
@@ -65,14 +66,8 @@ func (a *Admin) DeleteIssuer(ctx context.Context, actor Actor, t Target) (int64,
 		if t.ID == registry.DefaultIssuer {
 			return refused("delete what is not needed at it", "the default issuer is the server itself and cannot be deleted")
 		}
-		for _, kind := range []string{registry.KindAPI, registry.KindClient} {
-			ids, err := c.tx.Find(kind, registry.AttrIssuer, t.ID)
-			if err != nil {
-				return err
-			}
-			if len(ids) > 0 {
-				return refused("delete or change them first", "%d %ss name the issuer %s: %s", len(ids), word(kind), t.ID, some(ids))
-			}
+		if err := c.unused(t.ID); err != nil {
+			return err
 		}
 		return c.remove(s, actor.Name)
 	})
@@ -98,9 +93,11 @@ func (a *Admin) Issuers(ctx context.Context, actor Actor, q Query) (Page[Issuer]
 	return list(ctx, a, registry.KindIssuer, q, func(i *registry.Issuer, v int64) Issuer { return showIssuer(i, a.BaseURL, v) })
 }
 
-// Bootstrap makes the default issuer where there is none, with its first keys.
+// Bootstrap makes the default issuer where there is none, with its first keys, and
+// brings the APIs that the server itself keeps to what this version has.
 func (a *Admin) Bootstrap(ctx context.Context) error {
 	_, err := a.change(ctx, System(), func(c *change) error {
+		c.builtins = true
 		s, issuer, err := load[registry.Issuer](c, registry.KindIssuer, registry.DefaultIssuer)
 		if err == nil && issuer == nil {
 			s.why = "every server has one"

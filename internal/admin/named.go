@@ -158,6 +158,8 @@ func otherWay(kind, path string) string {
 		return "use `symbolon client secret add`, `revoke` or `remove`"
 	case kind == registry.KindClient && (top == "keys" || top == "certificates"):
 		return fmt.Sprintf("use `symbolon client %s add`, `revoke` or `remove`", strings.TrimSuffix(top, "s"))
+	case kind == registry.KindIssuer && top == "dialect":
+		return "make another issuer: programs know one by its dialect"
 	case kind == registry.KindAPI && top == "issuer":
 		return "make another API, give access to it, then delete this one"
 	case top == "id":

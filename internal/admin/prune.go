@@ -33,7 +33,7 @@ func (p *applier) pruneOne(r ref) error {
 	switch {
 	case r.kind == registry.KindIssuer || r.kind == registry.KindOperator:
 		p.note(r, Note{Text: "the file no longer names it; nothing but a person deletes it",
-			Undo: fmt.Sprintf("symbolon %s delete %s", r.kind, r.id)})
+			Undo: fmt.Sprintf("symbolon %s delete %s", verb(r.kind), r.id)})
 		return nil
 	case !p.req.Prune:
 		p.note(r, Note{Text: "the file no longer names it; a prune disables it, and the next one deletes it",

@@ -22,6 +22,7 @@ type Issuer struct {
 	URL       string      `json:"url" doc:"The iss of its tokens"`
 	Token     IssuerToken `json:"token"`
 	Profile   string      `json:"profile"`
+	Dialect   string      `json:"dialect" doc:"Whose programs it serves: okta, auth0, curity or simple; empty: those of the standards"`
 	Audience  string      `json:"audience" doc:"Identifier of the API that is meant when a request names none"`
 	DPoPNonce string      `json:"dpop_nonce" doc:"Whether proofs at the token endpoint need a nonce: required or off"`
 	Replay    string      `json:"replay" doc:"What happens while the shared replay memory is away: strict or local"`
@@ -52,6 +53,7 @@ type API struct {
 	Scopes     map[string]registry.Scope `json:"scopes"`
 	Token      APIToken                  `json:"token"`
 	Bound      string                    `json:"bound"`
+	Builtin    bool                      `json:"builtin" doc:"Whether the server itself keeps it: the management API of its issuer"`
 	DPoPNonce  string                    `json:"dpop_nonce" doc:"Whether proofs at the API need a nonce: required or off. The API itself must be configured to demand it"`
 
 	ResourceServers []string `json:"resource_servers" doc:"The clients that may ask about tokens of the API"`
@@ -133,7 +135,7 @@ type Key struct {
 
 func showIssuer(i *registry.Issuer, base string, version int64) Issuer {
 	s := keySettings(i)
-	return Issuer{ID: i.ID, URL: i.Resolve(base), Token: IssuerToken{registry.Duration(i.TokenLifetime())},
+	return Issuer{ID: i.ID, URL: i.Iss(base), Dialect: i.Dialect, Token: IssuerToken{registry.Duration(i.TokenLifetime())},
 		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, Keys: s,
 		DPoPNonce: cmp.Or(i.DPoPNonce, registry.NonceRequired), Replay: cmp.Or(i.Replay, registry.ReplayStrict),
 		ManagedBy: i.ManagedBy, Created: i.Created, Updated: i.Updated, Version: version}
@@ -153,7 +155,8 @@ func keySettings(i *registry.Issuer) KeySchedule {
 func showAPI(a *registry.API, version int64) API {
 	out := API{ID: a.ID, Issuer: a.Issuer, Identifier: a.Identifier, Name: a.Name, Scopes: a.Scopes,
 		Token: APIToken{Format: registry.FormatOpaque, Lifetime: a.Token.Lifetime}, ResourceServers: a.ResourceServers,
-		Bound: cmp.Or(a.Bound, registry.BoundOptional), DPoPNonce: cmp.Or(a.DPoPNonce, registry.NonceOff),
+		Builtin: a.Builtin(),
+		Bound:   cmp.Or(a.Bound, registry.BoundOptional), DPoPNonce: cmp.Or(a.DPoPNonce, registry.NonceOff),
 		ManagedBy: a.ManagedBy, Created: a.Created, Updated: a.Updated, Version: version}
 	if !a.Opaque() {
 		out.Token.Format, out.Token.Algorithm = registry.FormatJWT, string(a.SigningAlgorithm())

@@ -31,6 +31,7 @@ type issuer struct {
 		Lifetime registry.Duration `yaml:"lifetime"`
 	} `yaml:"token"`
 	Profile  string `yaml:"profile"`
+	Dialect  string `yaml:"dialect"`
 	Audience string `yaml:"audience"`
 	Keys     struct {
 		Rotate   registry.Duration `yaml:"rotate"`
@@ -39,8 +40,6 @@ type issuer struct {
 
 	DPoPNonce string `yaml:"dpop_nonce"`
 	Replay    string `yaml:"replay"`
-
-	Dialect config.Later `yaml:"dialect"`
 
 	place *config.Value
 }
@@ -53,7 +52,7 @@ func (i *issuer) UnmarshalConfig(v *config.Value) error {
 
 func (i *issuer) object() registry.Issuer {
 	return registry.Issuer{
-		ID: i.ID, URL: i.URL, Profile: i.Profile, Audience: i.Audience, DPoPNonce: i.DPoPNonce, Replay: i.Replay,
+		ID: i.ID, URL: i.URL, Profile: i.Profile, Dialect: i.Dialect, Audience: i.Audience, DPoPNonce: i.DPoPNonce, Replay: i.Replay,
 		Token: registry.IssuerToken{Lifetime: i.Token.Lifetime},
 		Keys:  registry.KeySchedule{Rotate: i.Keys.Rotate, Announce: i.Keys.Announce},
 	}

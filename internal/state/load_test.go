@@ -23,8 +23,8 @@ set: main                              # owner of what this file names
 issuers:
   - {id: default, token: {lifetime: 1h}, profile: standard, dpop_nonce: required, replay: strict, keys: {rotate: 90d, announce: 24h}}   # standard | fapi2; <url>
   - {id: partners}                                                    # <url>/partners, or its own url: (host, port and path count)
-  - {id: okta, url: "https://okta.example.com"}
-  - {id: okta-default, url: "https://okta.example.com/oauth2/default", audience: "api://default"}
+  - {id: okta, url: "https://okta.example.com", dialect: okta}
+  - {id: okta-default, url: "https://okta.example.com/oauth2/default", dialect: okta, audience: "api://default"}
 apis:
   - id: orders
     issuer: default
@@ -88,8 +88,8 @@ func TestExample(t *testing.T) {
 				DPoPNonce: "required", Replay: "strict", Keys: registry.KeySchedule{Rotate: 90 * 24 * hour, Announce: 24 * hour}},
 				Fields: admin.Fields{"dpop_nonce", "keys.announce", "keys.rotate", "profile", "replay", "token.lifetime"}},
 			{Object: registry.Issuer{ID: "partners"}},
-			{Object: registry.Issuer{ID: "okta", URL: "https://okta.example.com"}, Fields: admin.Fields{"url"}},
-			{Object: registry.Issuer{ID: "okta-default", URL: "https://okta.example.com/oauth2/default", Audience: "api://default"}, Fields: admin.Fields{"audience", "url"}},
+			{Object: registry.Issuer{ID: "okta", URL: "https://okta.example.com", Dialect: "okta"}, Fields: admin.Fields{"dialect", "url"}},
+			{Object: registry.Issuer{ID: "okta-default", URL: "https://okta.example.com/oauth2/default", Dialect: "okta", Audience: "api://default"}, Fields: admin.Fields{"audience", "dialect", "url"}},
 		},
 		APIs: []admin.Named[registry.API]{{
 			Object: registry.API{ID: "orders", Issuer: "default", Identifier: "https://orders.example.com",
@@ -181,7 +181,6 @@ func TestKeysOfLaterVersionsAreRefused(t *testing.T) {
 	for key, tt := range map[string]struct{ text, place string }{
 		"rules":           {"set: main\nrules: []\n", "2:1"},
 		"operator_tokens": {"operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]\n", "1:1"},
-		"dialect":         {"issuers:\n  - {id: okta, dialect: okta}\n", "2:16"},
 	} {
 		_, err := parse(tt.text)
 		key = strings.TrimSpace(key)
@@ -301,7 +300,7 @@ func TestWhere(t *testing.T) {
 		{registry.KindClient, "billing", "spent.s0", "state.yaml:17:5"},
 		{registry.KindClient, "billing", "", "state.yaml:17:5"},
 		{registry.KindAPI, "orders", "scopes.orders:write", "state.yaml:12:40"},
-		{registry.KindIssuer, "okta-default", "audience", "state.yaml:7:82"},
+		{registry.KindIssuer, "okta-default", "audience", "state.yaml:7:97"},
 		{registry.KindOperator, "ann", "role", "state.yaml:33:72"},
 		{registry.KindClient, "other", "access", ""},
 		{registry.KindKey, "billing", "", ""},

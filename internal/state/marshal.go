@@ -79,6 +79,7 @@ func (b *members) group(key string, fill func(*members)) {
 func issuerMap(o *registry.Issuer, b *members) {
 	b.id(o.ID)
 	b.add("url", o.URL)
+	b.add("dialect", o.Dialect)
 	b.group("token", func(g *members) { g.add("lifetime", o.Token.Lifetime.String()) })
 	b.add("profile", o.Profile)
 	b.add("audience", o.Audience)

@@ -40,8 +40,10 @@ issuers:
   - id: partners
   - id: okta
     url: https://okta.example.com
+    dialect: okta
   - id: okta-default
     url: https://okta.example.com/oauth2/default
+    dialect: okta
     audience: api://default
 apis:
   - id: orders
