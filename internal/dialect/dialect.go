@@ -13,6 +13,7 @@ import (
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/server"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // Of is the dialect of an issuer; nil for a standard one. Equal dialects are the
@@ -42,11 +43,16 @@ type Config struct {
 
 // Endpoints are the vendors' endpoints beyond OAuth's.
 type Endpoints struct {
-	cfg Config
+	cfg        Config
+	management management
 }
 
 // New makes the vendors' endpoints. It does no I/O.
-func New(cfg Config) *Endpoints { return &Endpoints{cfg: cfg} }
+func New(cfg Config) *Endpoints {
+	e := &Endpoints{cfg: cfg}
+	e.management.rate = web.Limiter{Every: callEvery, Burst: callsAtOnce, MaxKeys: maxCallers}
+	return e
+}
 
 // Routes are those of one dialect, besides the OAuth endpoints'.
 func (e *Endpoints) Routes(d *server.Dialect) []server.Route {
@@ -62,4 +68,7 @@ func (e *Endpoints) Routes(d *server.Dialect) []server.Route {
 }
 
 // Close ends what the endpoints follow.
-func (e *Endpoints) Close() error { return nil }
+func (e *Endpoints) Close() error {
+	e.management.close()
+	return nil
+}

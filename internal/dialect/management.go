@@ -1,0 +1,248 @@
+package dialect
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/server"
+	"github.com/symbolon/symbolon/internal/web"
+	"github.com/symbolon/symbolon/resource"
+)
+
+// How many management calls a caller may make: vendors allow some hundreds a
+// minute, and each change waits for the only writer of the store.
+const (
+	callsAtOnce = 600
+	callEvery   = time.Minute / 600
+	maxCallers  = 4096
+)
+
+// management is what the vendors' management APIs share.
+type management struct {
+	mu   sync.Mutex
+	seen registry.Position        // of the snapshot by which apis was last cleared out
+	apis map[string]*resource.API // of each organisation, by iss
+	rate web.Limiter              // by caller
+}
+
+// managed is a call of a management API under way.
+type managed struct {
+	server.Place
+	x     *web.Exchange
+	r     *http.Request
+	actor admin.Actor // who asks; the zero Actor before admit
+}
+
+// demand is what a call needs.
+type demand struct {
+	// scopes of the organisation's management API, any of which will do for a token.
+	scopes []string
+	// permissions that the operations of the call need: an operator token's role
+	// must have them, a client gets these alone.
+	permissions []admin.Permission
+}
+
+// Refusals of who asks. The sentences are the same whatever is wrong with a token.
+var (
+	errNoCaller   = symbolon.NewError(symbolon.InvalidToken, "no access token: send one in the Authorization header")
+	errNotCaller  = symbolon.NewError(symbolon.InvalidToken, "the token is not known here, has expired or was revoked")
+	errNoScope    = symbolon.NewError(symbolon.InsufficientScope, "the access token lacks a scope that this request needs")
+	errNoManaging = symbolon.NewError(symbolon.InsufficientScope, "this issuer has no management API")
+	errCalls      = symbolon.NewError(symbolon.TooManyRequests, "too many requests of this caller in the last minute: send fewer")
+)
+
+// serveManaged makes a route's Serve of a call. What is refused leaves a record,
+// so that the id in the answer leads to the cause.
+func (e *Endpoints) serveManaged(handle func(*managed) error) func(server.Place, http.ResponseWriter, *http.Request) error {
+	return func(at server.Place, w http.ResponseWriter, r *http.Request) error {
+		c := &managed{Place: at, x: web.ExchangeOf(w), r: r}
+		web.NoStore(w.Header())
+		err := handle(c)
+		if err == nil {
+			return nil
+		}
+		return e.cfg.Server.Refused(at, c.x, c.actor.Name, err)
+	}
+}
+
+// admit finds out who asks, and refuses whoever may not. From then on c.actor
+// reaches the objects of the organisation and no others.
+func (e *Endpoints) admit(c *managed, d demand) error {
+	actor, err := e.identify(c, d)
+	if err != nil {
+		return err
+	}
+	c.actor = actor
+	for _, p := range d.permissions {
+		if err := actor.May(p); err != nil {
+			return errNoScope.WithCause(err)
+		}
+	}
+	if ok, wait := e.management.rate.Allow(c.Issuer.ID+" "+actor.Name, c.x.Began); !ok {
+		over := *errCalls
+		over.RetryAfter = wait
+		return &over
+	}
+	return nil
+}
+
+func (e *Endpoints) identify(c *managed, d demand) (admin.Actor, error) {
+	values := c.r.Header["Authorization"]
+	if len(values) == 0 {
+		return admin.Actor{}, errNoCaller
+	}
+	scheme, value, _ := strings.Cut(values[0], " ")
+	// Okta's programs send their API token so: @okta/okta-sdk-nodejs, and
+	// github.com/okta/okta-sdk-golang.
+	if c.Issuer.Dialect == registry.DialectOkta && len(values) == 1 && strings.EqualFold(scheme, "SSWS") {
+		return e.byOperatorToken(c, strings.TrimLeft(value, " "))
+	}
+	return e.byAccessToken(c, d)
+}
+
+// byOperatorToken lets an operator token act that is for such calls and names
+// this issuer: it reaches the whole organisation then.
+func (e *Endpoints) byOperatorToken(c *managed, value string) (admin.Actor, error) {
+	t := c.Snapshot.OperatorToken(value, e.cfg.Now())
+	if t == nil || !t.SSWS || !slices.Contains(t.Issuers, c.Issuer.ID) {
+		return admin.Actor{}, errNotCaller
+	}
+	return ofToken(t, c.x.RequestID, c.Snapshot.Organisation(c.Issuer)), nil
+}
+
+// byAccessToken lets a client act that has a token of the organisation's
+// management API, with the key that the token is bound to.
+func (e *Endpoints) byAccessToken(c *managed, d demand) (admin.Actor, error) {
+	api, identifier, err := e.management.api(&e.cfg, c.Place)
+	if err != nil {
+		return admin.Actor{}, err
+	}
+	caller, err := api.Check(c.r.Context(), resource.Request{
+		Method: c.r.Method, URL: c.r.URL, Authorization: c.r.Header["Authorization"], DPoP: c.r.Header[symbolon.HeaderDPoP], Certificate: c.x.Certificate,
+	})
+	if err != nil {
+		return admin.Actor{}, err
+	}
+	// What is denied stands in the snapshot that the request is decided on, at once
+	// and for each node: the set that other validators follow comes later.
+	facts := registry.TokenFacts{Client: caller.ClientID, Cred: caller.Claims.Cred, JTI: caller.TokenID, KID: keyOf(c.r), Gen: caller.Claims.Gen}
+	if c.Issuer.Denied(facts) || c.Issuer.DeniedAt(facts, identifier) {
+		return admin.Actor{}, errNotCaller
+	}
+	if !slices.ContainsFunc(d.scopes, caller.HasScope) {
+		return admin.Actor{}, errNoScope
+	}
+	return ofManagement(caller.ClientID, c.x.RequestID, d.permissions, c.Snapshot.Organisation(c.Issuer)), nil
+}
+
+// keyOf is the kid of the token of a request whose token was found good.
+func keyOf(r *http.Request) string {
+	fields := strings.Fields(r.Header.Get("Authorization"))
+	head, _, _ := strings.Cut(fields[len(fields)-1], ".")
+	text, err := base64.RawURLEncoding.DecodeString(head)
+	var header struct {
+		KID string `json:"kid"`
+	}
+	if err != nil || json.Unmarshal(text, &header) != nil {
+		return ""
+	}
+	return header.KID
+}
+
+// api checks tokens of the organisation's management API, which it names. It
+// asks for keys in process, and for what is denied not at all: see byAccessToken.
+func (m *management) api(cfg *Config, at server.Place) (*resource.API, string, error) {
+	built := at.Snapshot.APIs[registry.ManagementID(at.Issuer.ID)]
+	if built == nil {
+		return nil, "", errNoManaging
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.clear(at.Snapshot)
+	if api := m.apis[at.Issuer.Iss]; api != nil {
+		return api, built.Identifier, nil
+	}
+	api, err := resource.New(resource.Config{
+		Issuer: at.Issuer.Iss, Audience: built.Identifier, PublicURL: at.Issuer.Base,
+		Revocations: resource.Revocations{Off: true}, HTTP: cfg.HTTP, Now: cfg.Now, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	if m.apis == nil {
+		m.apis = make(map[string]*resource.API)
+	}
+	m.apis[at.Issuer.Iss] = api
+	return api, built.Identifier, nil
+}
+
+// clear ends what belongs to issuers that are gone.
+func (m *management) clear(s *registry.Snapshot) {
+	if m.seen == s.Position {
+		return
+	}
+	m.seen = s.Position
+	for iss, api := range m.apis {
+		there := false
+		for _, v := range s.Issuers {
+			there = there || v.Iss == iss
+		}
+		if !there {
+			api.Close()
+			delete(m.apis, iss)
+		}
+	}
+}
+
+// close ends all of it.
+func (m *management) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, api := range m.apis {
+		api.Close()
+	}
+	m.apis = nil
+}
+
+// maxManagedBody bounds a body: what becomes of it is a client's document.
+const maxManagedBody = symbolon.MaxBody
+
+// body reads one of JSON.
+func (c *managed) body() ([]byte, error) {
+	media, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(media), "application/json") || len(c.r.Header["Content-Type"]) > 1 {
+		return nil, errNotJSON
+	}
+	return web.ReadBody(c.r, maxManagedBody, nil)
+}
+
+var errNotJSON = symbolon.NewError(symbolon.InvalidRequest, "the Content-Type must be application/json")
+
+// answer writes a body of JSON.
+func (c *managed) answer(status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	c.x.Header()["Content-Type"] = []string{"application/json"}
+	c.x.WriteHeader(status)
+	_, err = c.x.Write(text)
+	return err
+}
+
+// ofToken and ofManagement are the actors of management calls.
+func ofToken(t *registry.OperatorToken, requestID string, issuers []string) admin.Actor {
+	return admin.Actor{Name: "token:" + t.ID, Via: "ssws", RequestID: requestID, Role: t.Role, Permissions: []admin.Permission{}, Issuers: issuers}
+}
+
+func ofManagement(client, requestID string, permissions []admin.Permission, issuers []string) admin.Actor {
+	return admin.Actor{Name: "client:" + client, Via: "management", RequestID: requestID, Role: registry.RoleAdmin, Permissions: permissions, Issuers: issuers}
+}

@@ -1,0 +1,229 @@
+package dialect
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
+)
+
+// What the calls about applications and users need.
+var (
+	oktaReadApps   = demand{[]string{"okta.apps.read", "okta.apps.manage"}, []admin.Permission{admin.ClientsRead}}
+	oktaManageApps = demand{[]string{"okta.apps.manage"}, []admin.Permission{admin.ClientsRead, admin.ClientsWrite}}
+	oktaReadUsers  = demand{[]string{"okta.users.read"}, []admin.Permission{admin.ClientsRead}}
+)
+
+// createApp makes a client of what an application is for: a program that gets
+// tokens for itself.
+func (e *Endpoints) createApp(c *managed) error {
+	if err := e.admit(c, oktaManageApps); err != nil {
+		return err
+	}
+	app, err := c.readApp("")
+	if err != nil {
+		return err
+	}
+	settings := &app.Settings.OAuthClient
+	req := admin.CreateClient{Client: registry.Client{
+		Name: app.Label, Issuers: c.actor.Issuers, Access: oktaAccess(c), Auth: []string{app.method()},
+		Bound: app.bound(), JWKSURI: settings.JWKSURI,
+	}}
+	var more [][]byte
+	if settings.JWKS != nil {
+		req.Key = &admin.NewKey{Text: string(settings.JWKS.Keys[0])}
+		for _, jwk := range settings.JWKS.Keys[1:] {
+			more = append(more, jwk)
+		}
+	}
+	made, _, err := e.cfg.Admin.CreateClient(c.r.Context(), c.actor, req)
+	if err != nil {
+		return err
+	}
+	for _, jwk := range more {
+		if _, _, err := e.cfg.Admin.AddKey(c.r.Context(), c.actor, admin.Target{ID: made.Client.ID}, admin.NewKey{Text: string(jwk)}); err != nil {
+			return err
+		}
+	}
+	if len(more) > 0 {
+		if made.Client, err = e.cfg.Admin.Client(c.r.Context(), c.actor, made.Client.ID); err != nil {
+			return err
+		}
+	}
+	return c.answer(http.StatusOK, showApp(c, made.Client, made.Secret))
+}
+
+// oktaAccess is what a new application may ask for. At Okta the policy "all
+// clients" lets it have every scope of a custom authorization server's API; here
+// that is written down, as access of the client, and can be taken away.
+func oktaAccess(c *managed) map[string][]string {
+	access := make(map[string][]string)
+	for _, id := range c.actor.Issuers {
+		v := c.Snapshot.Issuers[id]
+		if v.Audience == "" {
+			continue
+		}
+		if api := v.Target(v.Audience, true); api != nil && !registry.Administrative(api.ID) {
+			access[api.ID] = slices.Sorted(maps.Keys(api.Scopes))
+		}
+	}
+	return access
+}
+
+// app finds the application of a call.
+func (e *Endpoints) app(c *managed, id string) (admin.Client, error) {
+	if !registry.ValidClientID(id) {
+		return admin.Client{}, oktaNoApp.refuse(nil)
+	}
+	return e.cfg.Admin.Client(c.r.Context(), c.actor, id)
+}
+
+// oneApp answers GET, PUT and DELETE of an application.
+func (e *Endpoints) oneApp(c *managed, id string) error {
+	d := oktaManageApps
+	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
+		d = oktaReadApps
+	}
+	if err := e.admit(c, d); err != nil {
+		return err
+	}
+	client, err := e.app(c, id)
+	if err != nil {
+		return err
+	}
+	switch c.r.Method {
+	case http.MethodPut:
+		return e.replaceApp(c, client)
+	case http.MethodDelete:
+		return e.deleteApp(c, client)
+	}
+	return c.answer(http.StatusOK, showApp(c, client, admin.Secret{}))
+}
+
+// deleteApp takes two calls, as at Okta, whose programs deactivate first.
+func (e *Endpoints) deleteApp(c *managed, client admin.Client) error {
+	if client.State == registry.StateActive {
+		return oktaStillActive.refuse(nil)
+	}
+	if _, err := e.cfg.Admin.DeleteClient(c.r.Context(), c.actor, admin.Target{ID: client.ID, Version: client.Version}); err != nil {
+		return err
+	}
+	c.x.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// appLifecycle activates or deactivates an application.
+func (e *Endpoints) appLifecycle(c *managed, id, verb string) error {
+	if err := e.admit(c, oktaManageApps); err != nil {
+		return err
+	}
+	client, err := e.app(c, id)
+	if err != nil {
+		return err
+	}
+	do, done := e.cfg.Admin.EnableClient, client.State == registry.StateActive
+	if verb == oktaDeactivate {
+		do, done = e.cfg.Admin.DisableClient, !done
+	}
+	if !done {
+		if _, _, err := do(c.r.Context(), c.actor, admin.Target{ID: client.ID, Version: client.Version}); err != nil {
+			return err
+		}
+	}
+	return c.answer(http.StatusOK, struct{}{})
+}
+
+// replaceApp gives an application another label, binding, method or keys. New
+// credentials come first and old ones go last: a call that is repeated after a
+// failure between its commits gets to the end.
+func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
+	app, err := c.readApp(client.ID)
+	if err != nil {
+		return err
+	}
+	ctx, a, target := c.r.Context(), e.cfg.Admin, admin.Target{ID: client.ID}
+	fresh := registry.Client{ID: client.ID, State: client.State, Name: app.Label, Bound: app.bound(),
+		Auth: []string{app.method()}, JWKSURI: app.Settings.OAuthClient.JWKSURI}
+	if err := fresh.Validate(); err != nil {
+		return err
+	}
+	if err := e.checkSecret(c, app); err != nil {
+		return err
+	}
+	gone, err := e.addKeys(ctx, c, client, app)
+	if err != nil {
+		return err
+	}
+	var secret admin.Secret
+	if app.method() != symbolon.AuthPrivateKeyJWT && !hasLiveSecret(client, e.cfg.Now()) {
+		added, _, err := a.AddSecret(ctx, c.actor, target, admin.NewCredential{})
+		if err != nil {
+			return err
+		}
+		secret = added.Value
+	}
+	client, _, err = a.UpdateClient(ctx, c.actor, admin.Update[registry.Client]{Target: target, Change: admin.Named[registry.Client]{
+		Object: fresh, Fields: admin.Fields{"name", "bound", "auth", "jwks_uri"},
+	}})
+	if err != nil {
+		return err
+	}
+	for _, id := range gone {
+		if client, _, err = a.RemoveCredential(ctx, c.actor, target, admin.CredentialKey, id); err != nil {
+			return err
+		}
+	}
+	return c.answer(http.StatusOK, showApp(c, client, secret))
+}
+
+// checkSecret refuses a secret that is not the application's: it would not
+// become it. A program that sends back what it was given when it made the
+// application changes nothing.
+func (e *Endpoints) checkSecret(c *managed, app *oktaApp) error {
+	value := app.Credentials.OAuthClient.ClientSecret
+	if value == "" {
+		return nil
+	}
+	has, err := e.cfg.Admin.HasSecret(c.r.Context(), c.actor, app.Credentials.OAuthClient.ClientID, admin.NewSecret(value))
+	if err == nil && !has {
+		err = invalidIn("client_secret", oktaCause{"client_secret: is made by the server and cannot be changed"})
+	}
+	return err
+}
+
+// addKeys gives the client those keys of the application that it lacks, and
+// tells which of its own are not among them.
+func (e *Endpoints) addKeys(ctx context.Context, c *managed, client admin.Client, app *oktaApp) (gone []string, err error) {
+	if app.method() != symbolon.AuthPrivateKeyJWT {
+		return nil, nil // what cannot be used does no harm, and an operator put it there
+	}
+	wanted := make(map[string]bool)
+	var keys [][]byte
+	if jwks := app.Settings.OAuthClient.JWKS; jwks != nil {
+		for _, jwk := range jwks.Keys {
+			wanted[keyDigest(jwk)] = true
+			keys = append(keys, jwk)
+		}
+	}
+	has := make(map[string]bool)
+	for _, k := range client.Keys {
+		digest := keyDigest(k.JWK)
+		has[digest] = true
+		if !wanted[digest] {
+			gone = append(gone, k.ID)
+		}
+	}
+	for _, jwk := range keys {
+		if has[keyDigest(jwk)] {
+			continue
+		}
+		if _, _, err := e.cfg.Admin.AddKey(ctx, c.actor, admin.Target{ID: client.ID}, admin.NewKey{Text: string(jwk)}); err != nil {
+			return nil, err
+		}
+	}
+	return gone, nil
+}
