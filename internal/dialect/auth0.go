@@ -1,10 +1,77 @@
 package dialect
 
 import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/server"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
-var auth0Dialect = server.Dialect{Name: registry.DialectAuth0}
+// auth0Dialect is what programs for Auth0 expect: node-auth0 2, 4 and 7, and the
+// APIs behind express-jwt with jwks-rsa and behind express-oauth2-jwt-bearer. That
+// the iss of its tokens ends in a slash, package registry knows: the same programs
+// compare it with https://DOMAIN/, and with private_key_jwt node-auth0 4 and 7 put
+// it into aud, so that assertions need no leniency here.
+var auth0Dialect = server.Dialect{
+	Name: registry.DialectAuth0,
+	Paths: &server.Paths{
+		Token:      server.Path{Path: "/oauth/token"},
+		Revocation: server.Path{Path: "/oauth/revoke"},
+		JWKS:       server.Path{Path: "/.well-known/jwks.json"},
+		// Auth0 has none of those below, or, as /authorize, has them where a standard
+		// issuer does.
+		Introspection:  server.Path{Path: "/introspect"},
+		Key:            server.Path{Path: "/jwks/", Suffix: ".pem"},
+		Revocations:    server.Path{Path: "/revocations"},
+		RevocationKeys: server.Path{Path: "/revocations/keys"},
+		Authorize:      server.Path{Path: "/authorize"},
+	},
+	Claims: server.DialectClaims{
+		AZP:  true,
+		More: []server.DialectClaim{{Name: "gty", Value: `"client-credentials"`}},
+	},
 
-func (e *Endpoints) auth0Routes() []server.Route { return nil }
+	// node-auth0 2 and programs that ask without a library send JSON, as Auth0's own
+	// documentation shows it.
+	JSON: true,
+	// None of them names scopes: node-auth0 4 and 7 want those of the client grant.
+	AllScopes: true,
+
+	WriteError: auth0OAuthError,
+}
+
+// RFC 6749 §5.2 says invalid_client. The programs that were run go by the status
+// alone, those in the field have been seen to look for Auth0's own words, and all
+// refusals of a client stay one body, octet by octet.
+var errAuth0Client = symbolon.NewError("access_denied", "Unauthorized")
+
+// auth0OAuthError writes a refusal of the OAuth endpoints as Auth0 does: an API
+// that is unknown or not granted, and a scope that is not, are 403 access_denied.
+func auth0OAuthError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
+	switch e.Code {
+	case symbolon.InvalidClient:
+		if len(r.Header["Authorization"]) > 0 { // RFC 6749 §5.2
+			x.Header()["Www-Authenticate"] = []string{`Basic realm="symbolon"`}
+		}
+		web.WriteErrorStatus(x, http.StatusUnauthorized, errAuth0Client)
+	case symbolon.InvalidTarget, symbolon.InvalidScope:
+		web.WriteErrorStatus(x, http.StatusForbidden, symbolon.NewError("access_denied", e.Description))
+	case symbolon.TooManyRequests:
+		auth0Limits(x.Header(), x.Began, e.RetryAfter)
+		web.WriteError(x, r, e)
+	default:
+		web.WriteError(x, r, e)
+	}
+}
+
+// auth0Limits are the headers of a 429: node-auth0 7 waits until x-ratelimit-reset,
+// in seconds since 1970, where there is no Retry-After.
+func auth0Limits(h http.Header, now time.Time, wait time.Duration) {
+	h.Set("X-Ratelimit-Limit", strconv.Itoa(callsAtOnce))
+	h.Set("X-Ratelimit-Remaining", "0")
+	h.Set("X-Ratelimit-Reset", strconv.FormatInt(now.Unix()+seconds(wait)+1, 10))
+}

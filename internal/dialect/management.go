@@ -212,6 +212,22 @@ func (m *management) close() {
 	m.apis = nil
 }
 
+// challengeOf is what RFC 9110 §15.5.2 wants of a 401: by the scheme that was
+// tried, since @okta/okta-sdk-nodejs makes the next token by what it had.
+func challengeOf(realm string, r *http.Request, e *symbolon.Error) string {
+	code := symbolon.InvalidToken
+	if e.Code == symbolon.InvalidDPoPProof || e.Code == symbolon.UseDPoPNonce {
+		code = e.Code
+	}
+	if len(r.Header[symbolon.HeaderDPoP]) > 0 {
+		return `DPoP error="` + string(code) + `", algs="RS256 ES256 PS256"`
+	}
+	if len(r.Header["Authorization"]) == 0 {
+		return `Bearer realm="` + realm + `"`
+	}
+	return `Bearer realm="` + realm + `", error="` + string(code) + `"`
+}
+
 // maxManagedBody bounds a body: what becomes of it is a client's document.
 const maxManagedBody = symbolon.MaxBody
 

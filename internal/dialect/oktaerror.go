@@ -106,7 +106,7 @@ func writeOktaError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	h["Content-Type"] = []string{"application/json"}
 	switch answer.status {
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = []string{oktaChallenge(r, e)}
+		h["Www-Authenticate"] = []string{challengeOf("okta", r, e)}
 	case http.StatusTooManyRequests:
 		// @okta/okta-sdk-nodejs and github.com/okta/okta-sdk-golang wait until
 		// X-Rate-Limit-Reset, by the Date of the answer.
@@ -134,22 +134,6 @@ func oktaErrorOf(e *symbolon.Error) oktaError {
 		return known
 	}
 	return oktaInternal
-}
-
-// oktaChallenge is what RFC 9110 §15.5.2 wants of a 401: by the scheme that was
-// tried, since @okta/okta-sdk-nodejs makes the next token by what it had.
-func oktaChallenge(r *http.Request, e *symbolon.Error) string {
-	code := symbolon.InvalidToken
-	if e.Code == symbolon.InvalidDPoPProof || e.Code == symbolon.UseDPoPNonce {
-		code = e.Code
-	}
-	if len(r.Header[symbolon.HeaderDPoP]) > 0 {
-		return `DPoP error="` + string(code) + `", algs="RS256 ES256 PS256"`
-	}
-	if len(r.Header["Authorization"]) == 0 {
-		return `Bearer realm="okta"`
-	}
-	return `Bearer realm="okta", error="` + string(code) + `"`
 }
 
 // seconds are whole ones, at least one (RFC 9110 §10.2.3).

@@ -1,0 +1,195 @@
+package dialect
+
+import (
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// auth0Query are the parameters of a list. As with payloads, those that nobody
+// took are refused.
+type auth0Query struct {
+	values url.Values
+	err    *auth0Problem
+}
+
+func readAuth0Query(r *http.Request) *auth0Query {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	q := &auth0Query{values: values}
+	if err != nil {
+		q.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidQuery, "Query validation error: 'It is not well-formed'.")
+	}
+	return q
+}
+
+func (q *auth0Query) refuse(name, format string, args ...any) {
+	if q.err == nil {
+		q.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidQuery,
+			fmt.Sprintf("Query validation error: '%s' on property %s.", fmt.Sprintf(format, args...), name))
+	}
+}
+
+// text takes a parameter that may be there once.
+func (q *auth0Query) text(name string) string {
+	values := q.values[name]
+	delete(q.values, name)
+	if len(values) > 1 {
+		q.refuse(name, "It is there more than once")
+	}
+	return strings.Join(values, "")
+}
+
+// number takes one between lowest and highest; given: it is there.
+func (q *auth0Query) number(name string, fallback, lowest, highest int) (n int, given bool) {
+	text := q.text(name)
+	if text == "" {
+		return fallback, false
+	}
+	n, err := strconv.Atoi(text)
+	switch {
+	case err != nil:
+		q.refuse(name, "Expected type integer")
+	case n < lowest:
+		q.refuse(name, "Value is less than minimum %d", lowest)
+	case n > highest:
+		q.refuse(name, "Value is greater than maximum %d", highest)
+	}
+	return n, true
+}
+
+// flag takes true or false.
+func (q *auth0Query) flag(name string, fallback bool) bool {
+	switch q.text(name) {
+	case "":
+		return fallback
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	q.refuse(name, "Expected type boolean")
+	return fallback
+}
+
+// end gives what is wrong with the query.
+func (q *auth0Query) end() error {
+	for name := range q.values {
+		if q.err != nil {
+			break
+		}
+		message := "Query validation error: 'Additional properties not allowed'."
+		if plainName(name) {
+			message = "Query validation error: 'Additional properties not allowed: " + name + "'."
+		}
+		q.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidQuery, message)
+	}
+	if q.err != nil {
+		return q.err
+	}
+	return nil
+}
+
+// Bounds of pages, as Auth0 has them.
+const (
+	auth0PerPage    = 50
+	auth0MaxPerPage = 100
+	auth0MaxPage    = 1 << 20 // beyond all that there is: an empty page
+)
+
+// auth0Paging says which part of a list is asked for, and in which of its two ways:
+// by page and per_page, or, where take or from is there, from a checkpoint on.
+// node-auth0 7 asks for clients and resource servers in the first way, until a page
+// is empty, and for client grants in the second, until there is no next.
+type auth0Paging struct {
+	checkpoint bool
+	from       string // the next of the part before; "": from the beginning
+	take       int
+
+	page, perPage int
+	totals        bool // wrap the list in an object
+}
+
+func (q *auth0Query) paging() (p auth0Paging) {
+	var taken bool
+	p.take, taken = q.number("take", auth0PerPage, 1, auth0MaxPerPage)
+	p.from = q.text("from")
+	p.checkpoint = taken || p.from != ""
+	p.page, _ = q.number("page", 0, 0, auth0MaxPage)
+	p.perPage, _ = q.number("per_page", auth0PerPage, 0, auth0MaxPerPage)
+	p.totals = q.flag("include_totals", false)
+	return p
+}
+
+// auth0Object is an object as it is answered.
+type auth0Object map[string]any
+
+// auth0Fields says which members of objects are asked for; nil: all.
+type auth0Fields struct {
+	names   []string
+	exclude bool
+}
+
+func (q *auth0Query) fields() *auth0Fields {
+	names, include := q.text("fields"), q.flag("include_fields", true)
+	if names == "" {
+		return nil
+	}
+	return &auth0Fields{strings.Split(names, ","), !include}
+}
+
+// of gives the object with the members that are asked for.
+func (f *auth0Fields) of(o auth0Object) auth0Object {
+	if f == nil {
+		return o
+	}
+	out := auth0Object{}
+	for name, value := range o {
+		if slices.Contains(f.names, name) != f.exclude {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// auth0List answers one part of a list. all are its entries in their order, those
+// after the checkpoint where one was named; key is an entry's checkpoint.
+func auth0List[T any](name string, p auth0Paging, all iter.Seq2[T, error], show func(T) auth0Object, key func(T) string) (any, error) {
+	if p.checkpoint {
+		return auth0Checkpoint(name, p.take, all, show, key)
+	}
+	start, total := p.page*p.perPage, 0
+	list := []auth0Object{}
+	for entry, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		if total >= start && len(list) < p.perPage {
+			list = append(list, show(entry))
+		}
+		if total++; !p.totals && total >= start+p.perPage {
+			break
+		}
+	}
+	if !p.totals {
+		return list, nil
+	}
+	return auth0Object{"start": start, "limit": p.perPage, "length": len(list), "total": total, name: list}, nil
+}
+
+func auth0Checkpoint[T any](name string, take int, all iter.Seq2[T, error], show func(T) auth0Object, key func(T) string) (any, error) {
+	list, last := []auth0Object{}, ""
+	for entry, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == take {
+			return auth0Object{name: list, "next": last}, nil
+		}
+		list, last = append(list, show(entry)), key(entry)
+	}
+	return auth0Object{name: list}, nil
+}
