@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,8 +37,13 @@ func newDevCmd(a *app) *cobra.Command {
 		Short: "Run a server, an API and a client on this machine, and print how to use them",
 		Long: `dev starts a server with nothing configured, a sample API that it protects, and a
 client with a secret. It prints the lines that get a token and call the API; they
-work as printed. Everything is gone when it ends, unless --data-dir keeps it.`,
-		Example: "  symbolon dev\n  symbolon dev --port 9000 --data-dir ./dev-data",
+work as printed. Everything is gone when it ends, unless --data-dir keeps it.
+
+With --dialect it stands in for a vendor (` + dialects() + `), for programs that
+were written for it: over HTTPS on a port of its own, with a certificate authority,
+an API, a client with a secret and a key pair, and an operator. It prints what those
+programs read from their environment, and writes it into .env in the data directory.`,
+		Example: "  symbolon dev\n  symbolon dev --port 9000 --data-dir ./dev-data\n  symbolon dev --dialect okta --data-dir ./okta-dev",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return d.run(cmd.Context(), port, apiPort)
@@ -45,19 +52,45 @@ work as printed. Everything is gone when it ends, unless --data-dir keeps it.`,
 	cmd.Flags().IntVar(&port, "port", 8080, "port of the server; when it is taken and not asked for, a free one")
 	cmd.Flags().IntVar(&apiPort, "api-port", 8081, "port of the sample API; the same")
 	cmd.Flags().StringVar(&d.dataDir, "data-dir", "", "keep the data in this directory (default: a temporary one)")
-	cmd.PreRun = func(cmd *cobra.Command, _ []string) {
+	cmd.Flags().StringVar(&d.dialect, "dialect", "", "stand in for a vendor: "+dialects())
+	cmd.Flags().IntVar(&d.dialectPort, "dialect-port", 0, "HTTPS port of the vendor's issuers (default: one for each dialect)")
+	cmd.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(slices.Sorted(maps.Keys(vendors)), cobra.ShellCompDirectiveNoFileComp))
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := d.checkDialect(cmd); err != nil {
+			return err
+		}
 		// 0 asks for a free port; a default that is taken becomes one.
 		port = d.orFree(port, cmd, "port")
-		apiPort = d.orFree(apiPort, cmd, "api-port")
+		if d.dialect == "" {
+			apiPort = d.orFree(apiPort, cmd, "api-port")
+		} else if !cmd.Flags().Changed("dialect-port") {
+			d.dialectPort = d.orFree(vendors[d.dialect].port, cmd, "dialect-port")
+		}
+		return nil
 	}
 	return cmd
+}
+
+func (d *dev) checkDialect(cmd *cobra.Command) error {
+	_, known := vendors[d.dialect]
+	switch changed := cmd.Flags().Changed; {
+	case d.dialect == "" && changed("dialect-port"):
+		return usagef("--dialect-port is the port of a vendor's issuers; name the vendor with --dialect (%s)", dialects())
+	case !known && changed("dialect"):
+		return usagef("--dialect %q is not one of %s", d.dialect, dialects())
+	case known && changed("api-port"):
+		return usagef("--api-port is of the sample API, which does not run with --dialect: the vendor's programs take its place")
+	}
+	return nil
 }
 
 // dev is one run of the command.
 type dev struct {
 	*app
-	dataDir string
-	taken   []string // what is to be said of ports that others have
+	dataDir     string
+	dialect     string // "": the standards' own
+	dialectPort int
+	taken       []string // what is to be said of ports that others have
 }
 
 func (d *dev) run(ctx context.Context, port, apiPort int) (err error) {
@@ -67,11 +100,14 @@ func (d *dev) run(ctx context.Context, port, apiPort int) (err error) {
 		}
 		defer os.RemoveAll(d.dataDir)
 	}
-	sockets, issuer, err := loopback(port)
+	if d.dialect != "" {
+		return d.runDialect(ctx, port)
+	}
+	sockets, issuer, err := loopback(port, "--port")
 	if err != nil {
 		return err
 	}
-	apiSockets, api, err := loopback(apiPort)
+	apiSockets, api, err := loopback(apiPort, "--api-port")
 	if err != nil {
 		return err
 	}
@@ -174,11 +210,11 @@ A request that is refused, and why:
 }
 
 // loopback listens on a port of localhost, IPv4 and where there is one IPv6: a
-// program may try either first.
-func loopback(port int) (sockets []net.Listener, url string, err error) {
+// program may try either first. The flag that chooses the port is named in errors.
+func loopback(port int, flag string) (sockets []net.Listener, url string, err error) {
 	v4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, "", fmt.Errorf("port %d is in use by another program; choose another with --port or --api-port", port)
+		return nil, "", fmt.Errorf("port %d is in use by another program; choose another with %s", port, flag)
 	}
 	if err != nil {
 		return nil, "", err
