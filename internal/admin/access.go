@@ -49,20 +49,3 @@ func (a *Admin) Ungrant(ctx context.Context, actor Actor, t Target, access Acces
 		return nil
 	})
 }
-
-// mayGrant refuses access that is power over this server to whoever does not
-// hold that power.
-func (c *change) mayGrant(before, after *registry.Client) error {
-	for api := range after.Access {
-		if !registry.Administrative(api) {
-			continue
-		}
-		if before != nil && !lost(after.Access[api], before.Access, api) {
-			continue // nothing that it did not have
-		}
-		if err := c.actor.May(GrantsAdmin); err != nil {
-			return err
-		}
-	}
-	return nil
-}

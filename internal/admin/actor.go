@@ -2,14 +2,15 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // Actor is who asks for an operation, as a record names them.
 type Actor struct {
-	Name      string // "uid:0", "system", later an operator or a client
-	Via       string // "socket", "file", "schedule"
+	Name      string // "uid:0", "system", "token:ci", "client:billing", later an operator
+	Via       string // "socket", "file", "schedule", "endpoint", "ssws", "management"
 	RequestID string // of the request that carries the operation; may be empty
 	Role      string // registry.RoleAdmin, …; the zero Actor may do nothing
 
@@ -17,7 +18,8 @@ type Actor struct {
 	// do not. Where they are set the actor never has GrantsAdmin.
 	Permissions []Permission
 	// Issuers bound what the actor sees and changes to objects of these issuers
-	// alone; nil: of all.
+	// alone, and to what concerns no other; nil: they do not. An empty list is
+	// nothing at all.
 	Issuers []string
 }
 
@@ -39,31 +41,97 @@ func OfClient(id, requestID string) Actor {
 // File is the declarative file that the server applies at its own start.
 func File() Actor { return Actor{Name: "system", Via: "file", Role: registry.RoleAdmin} }
 
+// OfToken is a program with an operator token: its role, without the power to hand
+// power on, at the token's issuers. Where a request reaches less than that, Within
+// says so.
+func OfToken(t *registry.OperatorToken, requestID string) Actor {
+	return Actor{Name: "token:" + t.ID, Via: "ssws", RequestID: requestID, Role: t.Role,
+		Permissions: slices.DeleteFunc(slices.Clone(roles[t.Role]), func(p Permission) bool { return p == GrantsAdmin }),
+		Issuers:     append([]string{}, t.Issuers...)}
+}
+
+// OfManagement is a client with a token for the management API of an organisation,
+// whose issuers are given. permissions are what its scopes let it do: at most what
+// the role operator may.
+func OfManagement(client, requestID string, permissions []Permission, issuers []string) Actor {
+	return Actor{Name: "client:" + client, Via: "management", RequestID: requestID, Role: registry.RoleOperator,
+		Permissions: append([]Permission{}, permissions...), Issuers: append([]string{}, issuers...)}
+}
+
+// Within bounds the actor to those of the issuers that it reaches.
+func (a Actor) Within(issuers []string) Actor {
+	bounded := []string{}
+	for _, id := range issuers {
+		if a.reaches(id) && !slices.Contains(bounded, id) {
+			bounded = append(bounded, id)
+		}
+	}
+	a.Issuers = bounded
+	return a
+}
+
 // Permission is what an operation needs.
 type Permission string
 
 // The permissions, by what they let an actor do. GrantsAdmin is the one that
 // lets powers be handed on: nobody grants what they do not hold.
 const (
-	ClientsRead  Permission = "clients:read"
-	ClientsWrite Permission = "clients:write"
-	APIsWrite    Permission = "apis:write"
-	IssuersWrite Permission = "issuers:write"
-	KeysRotate   Permission = "keys:rotate"
-	AuditRead    Permission = "audit:read"
-	DenyWrite    Permission = "deny:write"
-	GrantsAdmin  Permission = "grants:admin"
+	ClientsRead   Permission = "clients:read" // clients, APIs, issuers, keys, denials
+	ClientsWrite  Permission = "clients:write"
+	APIsWrite     Permission = "apis:write"
+	IssuersWrite  Permission = "issuers:write"
+	KeysRotate    Permission = "keys:rotate"
+	OperatorsRead Permission = "operators:read"
+	AuditRead     Permission = "audit:read"
+	DenyWrite     Permission = "deny:write"
+	GrantsAdmin   Permission = "grants:admin"
 )
 
-// May reports whether the actor may do what needs the permission. Only the
-// role admin has permissions; what other roles may do has its place here and
-// nowhere else.
+// roles are what each role may do.
+var roles = map[string][]Permission{
+	registry.RoleViewer:   {ClientsRead, OperatorsRead, AuditRead},
+	registry.RoleOperator: {ClientsRead, OperatorsRead, AuditRead, ClientsWrite, APIsWrite, DenyWrite},
+	registry.RoleAdmin: {ClientsRead, OperatorsRead, AuditRead, ClientsWrite, APIsWrite, DenyWrite,
+		IssuersWrite, KeysRotate, GrantsAdmin},
+}
+
+// serverWide are permissions that an actor who is bound to issuers never has: what
+// they are for concerns the whole server. An issuer that is moved would leave its
+// organisation, and the evidence is of everybody.
+var serverWide = []Permission{IssuersWrite, AuditRead, GrantsAdmin}
+
+// May reports whether the actor may do what needs the permission. What an actor
+// may do has its place here and nowhere else; at which objects, in reach.go.
 func (a Actor) May(p Permission) error {
-	if a.Role == registry.RoleAdmin {
+	fix := "it needs the role " + leastRole(p) + ", which an operator with the role admin gives"
+	switch {
+	case a.Issuers != nil && slices.Contains(serverWide, p):
+		fix = "it concerns more than one organisation: ask an operator of the whole server"
+	case !slices.Contains(roles[a.Role], p):
+	case a.Permissions != nil && (p == GrantsAdmin || !slices.Contains(a.Permissions, p)):
+	default:
 		return nil
 	}
-	return &Error{Code: Forbidden, Message: fmt.Sprintf("%s lacks the permission %s", a.name(), p),
-		Fix: "ask an operator with the role admin"}
+	return &Error{Code: Forbidden, Message: fmt.Sprintf("%s lacks the permission %s", a.name(), p), Fix: fix}
+}
+
+// leastRole is the role with the least power that has the permission.
+func leastRole(p Permission) string {
+	for _, role := range []string{registry.RoleViewer, registry.RoleOperator} {
+		if slices.Contains(roles[role], p) {
+			return role
+		}
+	}
+	return registry.RoleAdmin
+}
+
+// reading is the actor as far as it sees what it has just written, whatever it
+// may read besides.
+func (a Actor) reading() Actor {
+	if a.Permissions != nil {
+		a.Permissions = append(slices.Clone(a.Permissions), ClientsRead, OperatorsRead)
+	}
+	return a
 }
 
 func (a Actor) name() string {

@@ -77,7 +77,7 @@ func (a *Admin) API(ctx context.Context, actor Actor, id string) (API, error) {
 	if err := actor.May(ClientsRead); err != nil {
 		return API{}, err
 	}
-	api, version, err := read[registry.API](ctx, a, registry.KindAPI, id)
+	api, version, err := read[registry.API](ctx, a, actor, registry.KindAPI, id)
 	if err != nil {
 		return API{}, err
 	}
@@ -89,7 +89,7 @@ func (a *Admin) APIs(ctx context.Context, actor Actor, q Query) (Page[API], erro
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[API]{}, err
 	}
-	return list(ctx, a, registry.KindAPI, q, showAPI)
+	return list(ctx, a, actor, registry.KindAPI, q, showAPI)
 }
 
 // maxCascade is how many clients one commit changes because an API or a scope
@@ -126,11 +126,11 @@ func (c *change) settleAPI(s *staged) error {
 	}
 	if moved && len(ids) > 0 && s.builtin {
 		return refused("take the access from them first, and give it again",
-			"the issuer %s cannot change its url while clients have access to its API %s: %s hold tokens that name the old one", after.Issuer, s.id, some(ids))
+			"the issuer %s cannot change its url while clients have access to its API %s: %s hold tokens that name the old one", after.Issuer, s.id, c.some(ids))
 	}
 	if moved && len(ids) > 0 {
 		return refused("make another API with that identifier, move their access, then delete this one",
-			"the identifier of API %s cannot change while clients have access: %s hold tokens that name the old one", s.id, some(ids))
+			"the identifier of API %s cannot change while clients have access: %s hold tokens that name the old one", s.id, c.some(ids))
 	}
 	if len(ids) > c.a.cascade {
 		return refused("take the access from them first, some at a time",
@@ -168,8 +168,8 @@ func (c *change) clientsOf(api string) ([]string, error) {
 
 // takeAccess removes scopes of an API, or all access to it, from a client.
 func (c *change) takeAccess(id, api string, scopes []string, whole bool) error {
-	s, client, err := must[registry.Client](c, registry.KindClient, id)
-	if err != nil {
+	s, client, err := load[registry.Client](c, registry.KindClient, id)
+	if err != nil || client == nil {
 		return err
 	}
 	if whole {

@@ -50,6 +50,9 @@ func (a *Admin) ApplyOnce(ctx context.Context, actor Actor, req ApplyRequest) (p
 func appliedKey(set string) string { return "applied:" + set }
 
 func mayApply(actor Actor, s State) error {
+	if actor.Issuers != nil {
+		return &Error{Code: Forbidden, Message: actor.name() + " may not apply a file, which is for the whole server", Fix: "ask an operator of the whole server"}
+	}
 	for _, need := range []struct {
 		n          int
 		permission Permission

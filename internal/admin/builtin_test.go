@@ -178,7 +178,7 @@ func TestAPIsOfDialectsAreSignedWithRS256(t *testing.T) {
 		}
 		w.api("standard")
 		for id, want := range map[string]string{"plain": "RS256", "chosen": "ES256", "opaque": "", "standard": ""} {
-			stored, _, err := read[registry.API](ctx, w.Admin, registry.KindAPI, id)
+			stored, _, err := read[registry.API](ctx, w.Admin, w.actor, registry.KindAPI, id)
 			w.ok(err)
 			if stored.Token.Algorithm != want {
 				t.Errorf("%s: %q is written down, not %q", id, stored.Token.Algorithm, want)

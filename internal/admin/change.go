@@ -76,10 +76,11 @@ func load[T any](c *change, kind, id string) (*staged, *T, error) {
 	return s, obj, nil
 }
 
-// must is load for an object that has to be there.
+// must is load for an object that the actor names: it has to be there, and within
+// the actor's reach. What follows from a change is loaded, and judged with all of it.
 func must[T any](c *change, kind, id string) (*staged, *T, error) {
 	s, obj, err := load[T](c, kind, id)
-	if err == nil && obj == nil {
+	if err == nil && (obj == nil || !c.owns(obj)) {
 		err = notFound(kind, id)
 	}
 	return s, obj, err

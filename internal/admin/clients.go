@@ -65,7 +65,7 @@ func (a *Admin) CreateClient(ctx context.Context, actor Actor, req CreateClient)
 	if err != nil {
 		return CreatedClient{}, seq, err
 	}
-	out.Client, err = a.Client(ctx, actor, id)
+	out.Client, err = a.Client(ctx, actor.reading(), id)
 	return out, seq, err
 }
 
@@ -170,7 +170,7 @@ func (a *Admin) Client(ctx context.Context, actor Actor, id string) (Client, err
 	if err := actor.May(ClientsRead); err != nil {
 		return Client{}, err
 	}
-	client, version, err := read[registry.Client](ctx, a, registry.KindClient, id)
+	client, version, err := read[registry.Client](ctx, a, actor, registry.KindClient, id)
 	if err != nil {
 		return Client{}, err
 	}
@@ -187,5 +187,5 @@ func (a *Admin) Clients(ctx context.Context, actor Actor, q Query) (Page[Client]
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[Client]{}, err
 	}
-	return list(ctx, a, registry.KindClient, q, func(c *registry.Client, v int64) Client { return showClient(c, v, nil, a.now()) })
+	return list(ctx, a, actor, registry.KindClient, q, func(c *registry.Client, v int64) Client { return showClient(c, v, nil, a.now()) })
 }

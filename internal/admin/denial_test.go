@@ -142,7 +142,7 @@ func TestKeyRevocationDenies(t *testing.T) {
 			t.Error("the revoked key is still active")
 		}
 		w.key(keys.StateNext)
-		stored, _, err := read[registry.Key](w.Context(), w.Admin, registry.KindKey, active.ID)
+		stored, _, err := read[registry.Key](w.Context(), w.Admin, w.actor, registry.KindKey, active.ID)
 		w.ok(err)
 		if stored.Private != "" {
 			t.Error("the private half of a revoked key is still there")

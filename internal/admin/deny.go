@@ -84,7 +84,7 @@ func (a *Admin) denyKID(ctx context.Context, actor Actor, kid, verb string) (Den
 		return Denied{}, 0, err
 	}
 	p := &replica.Pending{Verb: verb, Denial: registry.Denial{What: registry.DenyKID, KID: kid}}
-	if k, _, err := read[registry.Key](ctx, a, registry.KindKey, kid); err == nil {
+	if k, _, err := read[registry.Key](ctx, a, actor, registry.KindKey, kid); err == nil {
 		p.Denial.Issuer = k.Issuer // for the journal: the store has the last word
 	}
 	return a.denyOne(ctx, actor, p, func(c *change) error {
@@ -137,7 +137,7 @@ func (a *Admin) denyOne(ctx context.Context, actor Actor, p *replica.Pending, f 
 		out.Pending, out.Unknown = kept.ID, a.unknown(ctx, &kept.Denial)
 		return out, 0, nil
 	}
-	d, _, err := read[registry.Denial](ctx, a, registry.KindDenial, registry.DenialID(&p.Denial))
+	d, _, err := read[registry.Denial](ctx, a, actor, registry.KindDenial, registry.DenialID(&p.Denial))
 	if err != nil {
 		return Denied{}, seq, fmt.Errorf("the denial is stored as commit %d, but cannot be read: %w", seq, err)
 	}
@@ -152,12 +152,16 @@ func (a *Admin) Denials(ctx context.Context, actor Actor, q Query) (Page[Denied]
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[Denied]{}, err
 	}
-	page, err := list(ctx, a, registry.KindDenial, q, func(d *registry.Denial, _ int64) Denied { return showDenial(d) })
+	page, err := list(ctx, a, actor, registry.KindDenial, q, func(d *registry.Denial, _ int64) Denied { return showDenial(d) })
 	if err != nil || a.Journal == nil || q != (Query{Limit: q.Limit}) {
 		return page, err
 	}
 	var pending []Denied
+	sight := a.sight(ctx, actor)
 	for _, p := range a.Journal.Journalled() {
+		if seen, err := sight.see(&p.Denial); err != nil || !seen {
+			continue // one that cannot be told is another's
+		}
 		out := showDenial(&p.Denial)
 		out.Pending, out.Unknown = p.ID, a.unknown(ctx, &p.Denial)
 		pending = append(pending, out)

@@ -23,7 +23,7 @@ func (a *Admin) DenyToken(ctx context.Context, actor Actor, token Secret) (Denie
 		claims = claimsOf(t.Payload)
 	}
 	issuer := ""
-	for i, err := range a.allIssuers(ctx) {
+	for i, err := range a.allIssuers(ctx, actor) {
 		if err != nil {
 			return Denied{}, 0, err
 		}
@@ -55,11 +55,11 @@ func claimsOf(payload []byte) *symbolon.Claims {
 	return new(symbolon.Claims)
 }
 
-// allIssuers goes through the issuers of the node's copy.
-func (a *Admin) allIssuers(ctx context.Context) iter.Seq2[*registry.Issuer, error] {
+// allIssuers goes through the issuers of the node's copy that the actor reaches.
+func (a *Admin) allIssuers(ctx context.Context, actor Actor) iter.Seq2[*registry.Issuer, error] {
 	return func(yield func(*registry.Issuer, error) bool) {
 		for q := (Query{Limit: 1000}); ; {
-			page, err := list(ctx, a, registry.KindIssuer, q, func(i *registry.Issuer, _ int64) *registry.Issuer { return i })
+			page, err := list(ctx, a, actor, registry.KindIssuer, q, func(i *registry.Issuer, _ int64) *registry.Issuer { return i })
 			if err != nil {
 				yield(nil, err)
 				return

@@ -17,8 +17,8 @@ import (
 // keeps are not part of it.
 func (a *Admin) Export(ctx context.Context, actor Actor, set string) (State, error) {
 	var out State
-	if err := actor.May(ClientsRead); err != nil {
-		return out, err
+	if err := actor.May(GrantsAdmin); err != nil {
+		return out, err // whoever has the hashes may guess what is behind them
 	}
 	var err error
 	if out.Issuers, err = export[registry.Issuer](ctx, a, registry.KindIssuer, set); err != nil {

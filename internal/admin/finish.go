@@ -27,10 +27,16 @@ func (c *change) finish() error {
 	if c.prep.pending() {
 		return errDry
 	}
+	if err := c.authorise(); err != nil {
+		return err
+	}
 	if err := c.validate(); err != nil {
 		return err
 	}
 	if err := c.planKeys(); err != nil {
+		return err
+	}
+	if err := c.authorise(); err != nil { // the keys, too
 		return err
 	}
 	if c.dry || c.prep.pending() {

@@ -76,7 +76,11 @@ func (c *change) checkDemands(v registry.View) (registry.Problems, error) {
 		if client == nil || s.action != "" && s.before == nil {
 			continue // gone, or judged as a new one
 		}
-		found = append(found, newProblems(was, v, client, client)...)
+		problems := newProblems(was, v, client, client)
+		if len(problems) > 0 && !c.owns(client) {
+			return nil, c.outOfReach()
+		}
+		found = append(found, problems...)
 		if len(found) >= mostProblems {
 			break
 		}

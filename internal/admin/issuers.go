@@ -32,7 +32,7 @@ func shown[V any](read func(context.Context, Actor, string) (V, error), ctx cont
 		var none V
 		return none, seq, err
 	}
-	v, err := read(ctx, actor, id)
+	v, err := read(ctx, actor.reading(), id)
 	return v, seq, err
 }
 
@@ -78,7 +78,7 @@ func (a *Admin) Issuer(ctx context.Context, actor Actor, id string) (Issuer, err
 	if err := actor.May(ClientsRead); err != nil {
 		return Issuer{}, err
 	}
-	i, version, err := read[registry.Issuer](ctx, a, registry.KindIssuer, id)
+	i, version, err := read[registry.Issuer](ctx, a, actor, registry.KindIssuer, id)
 	if err != nil {
 		return Issuer{}, err
 	}
@@ -90,7 +90,7 @@ func (a *Admin) Issuers(ctx context.Context, actor Actor, q Query) (Page[Issuer]
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[Issuer]{}, err
 	}
-	return list(ctx, a, registry.KindIssuer, q, func(i *registry.Issuer, v int64) Issuer { return showIssuer(i, a.BaseURL, v) })
+	return list(ctx, a, actor, registry.KindIssuer, q, func(i *registry.Issuer, v int64) Issuer { return showIssuer(i, a.BaseURL, v) })
 }
 
 // Bootstrap makes the default issuer where there is none, with its first keys, and

@@ -47,6 +47,9 @@ func (a *Admin) denyOrJournal(ctx context.Context, actor Actor, p *replica.Pendi
 	if p.Verb == replica.VerbKID && p.Denial.Issuer == "" {
 		return 0, nil, notFound(registry.KindKey, p.Denial.KID)
 	}
+	if err := a.mayJournal(ctx, actor, p); err != nil {
+		return 0, nil, err
+	}
 	p.Actor, p.Via, p.RequestID = actor.Name, actor.Via, actor.RequestID
 	// As long as any token that another node may still issue of it.
 	p.Denial.Expires = registry.DenialExpires(a.now(), registry.MaxLifetime.Std(), a.MaxStale)
@@ -58,18 +61,38 @@ func (a *Admin) denyOrJournal(ctx context.Context, actor Actor, p *replica.Pendi
 	return 0, &made, nil
 }
 
+// mayJournal refuses a denial that the store would refuse this actor, as far as
+// this node's copy tells.
+func (a *Admin) mayJournal(ctx context.Context, actor Actor, p *replica.Pending) error {
+	d := &p.Denial
+	if d.Issuer != "" && !actor.reaches(d.Issuer) {
+		return notFound(registry.KindIssuer, d.Issuer)
+	}
+	if d.Client == "" || actor.May(GrantsAdmin) == nil {
+		return nil
+	}
+	client, _, err := read[registry.Client](ctx, a, actor, registry.KindClient, d.Client)
+	if err == nil && client.Administers() && p.Verb == replica.VerbCredential {
+		err = handsOff(client)
+	}
+	if actor.Issuers == nil && CodeOf(err) == NotFound {
+		err = nil // it may be newer than the copy
+	}
+	return err
+}
+
 // unknown tells what this node's copy does not know of what a denial names: it may
 // be newer than the copy, or misspelt.
 func (a *Admin) unknown(ctx context.Context, d *registry.Denial) string {
 	if d.What == registry.DenyJTI {
-		if _, _, err := read[registry.Issuer](ctx, a, registry.KindIssuer, d.Issuer); CodeOf(err) == NotFound {
+		if _, _, err := read[registry.Issuer](ctx, a, System(), registry.KindIssuer, d.Issuer); CodeOf(err) == NotFound {
 			return "issuer " + d.Issuer
 		}
 	}
 	if d.Client == "" {
 		return ""
 	}
-	client, _, err := read[registry.Client](ctx, a, registry.KindClient, d.Client)
+	client, _, err := read[registry.Client](ctx, a, System(), registry.KindClient, d.Client)
 	switch {
 	case CodeOf(err) == NotFound:
 		return "client " + d.Client

@@ -23,7 +23,7 @@ func (a *Admin) Keys(ctx context.Context, actor Actor, issuer string) ([]Key, er
 	out := []Key{}
 	q := Query{Issuer: issuer, Limit: 1000}
 	for {
-		page, err := list(ctx, a, registry.KindKey, q, func(k *registry.Key, _ int64) Key { return showKey(k, a.now()) })
+		page, err := list(ctx, a, actor, registry.KindKey, q, func(k *registry.Key, _ int64) Key { return showKey(k, a.now()) })
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (a *Admin) RotateKey(ctx context.Context, actor Actor, issuer, algorithm st
 	if err != nil {
 		return nil, seq, err
 	}
-	ks, err := a.Keys(ctx, actor, issuer)
+	ks, err := a.Keys(ctx, actor.reading(), issuer)
 	return ks, seq, err
 }
 
@@ -85,7 +85,7 @@ func (a *Admin) RevokeKey(ctx context.Context, actor Actor, kid string) (Key, in
 	if err != nil {
 		return Key{}, seq, err
 	}
-	k, _, err := read[registry.Key](ctx, a, registry.KindKey, kid)
+	k, _, err := read[registry.Key](ctx, a, actor, registry.KindKey, kid)
 	if err != nil {
 		return Key{}, seq, err
 	}

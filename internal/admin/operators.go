@@ -57,10 +57,10 @@ func (a *Admin) DeleteOperator(ctx context.Context, actor Actor, t Target) (int6
 
 // Operator shows one operator.
 func (a *Admin) Operator(ctx context.Context, actor Actor, id string) (Operator, error) {
-	if err := actor.May(ClientsRead); err != nil {
+	if err := actor.May(OperatorsRead); err != nil {
 		return Operator{}, err
 	}
-	o, version, err := read[registry.Operator](ctx, a, registry.KindOperator, id)
+	o, version, err := read[registry.Operator](ctx, a, actor, registry.KindOperator, id)
 	if err != nil {
 		return Operator{}, err
 	}
@@ -69,8 +69,8 @@ func (a *Admin) Operator(ctx context.Context, actor Actor, id string) (Operator,
 
 // Operators lists operators.
 func (a *Admin) Operators(ctx context.Context, actor Actor, q Query) (Page[Operator], error) {
-	if err := actor.May(ClientsRead); err != nil {
+	if err := actor.May(OperatorsRead); err != nil {
 		return Page[Operator]{}, err
 	}
-	return list(ctx, a, registry.KindOperator, q, showOperator)
+	return list(ctx, a, actor, registry.KindOperator, q, showOperator)
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -43,8 +44,9 @@ type Page[T any] struct {
 	Next  string `json:"next"`
 }
 
-// read gives an object as the node's copy has it, with its version.
-func read[T any](ctx context.Context, a *Admin, kind, id string) (*T, int64, error) {
+// read gives an object as the node's copy has it, with its version. What the actor
+// does not reach is not there.
+func read[T any](ctx context.Context, a *Admin, actor Actor, kind, id string) (*T, int64, error) {
 	o, err := a.Reader.Get(ctx, kind, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && o.Deleted {
 		return nil, 0, notFound(kind, id)
@@ -56,25 +58,53 @@ func read[T any](ctx context.Context, a *Admin, kind, id string) (*T, int64, err
 	if err != nil {
 		return nil, 0, fromStore(err)
 	}
+	if seen, err := a.sight(ctx, actor).see(obj); err != nil || !seen {
+		return nil, 0, cmp.Or(fromStore(err), notFound(kind, id))
+	}
 	return obj.(*T), o.Version, nil
 }
 
-// list gives one page of objects as show makes them.
-func list[T, V any](ctx context.Context, a *Admin, kind string, q Query, show func(*T, int64) V) (Page[V], error) {
-	objects, next, err := a.Reader.List(ctx, q.store(kind))
-	if err != nil {
-		return Page[V]{}, fromStore(err)
-	}
-	page := Page[V]{Items: []V{}, Next: next}
-	for _, o := range objects {
-		obj, err := registry.Decode(kind, o.Doc)
+// list gives one page of the objects that the actor reaches, as show makes them.
+func list[T, V any](ctx context.Context, a *Admin, actor Actor, kind string, q Query, show func(*T, int64) V) (Page[V], error) {
+	page := Page[V]{Items: []V{}}
+	sight := a.sight(ctx, actor)
+	for {
+		objects, next, err := a.candidates(ctx, actor, q.store(kind))
 		if err != nil {
-			a.Logger.Warn("an object cannot be shown", "kind", kind, "id", o.ID, "error", err)
-			continue
+			return Page[V]{}, fromStore(err)
 		}
-		page.Items = append(page.Items, show(obj.(*T), o.Version))
+		for i, o := range objects {
+			obj, err := registry.Decode(kind, o.Doc)
+			if err != nil {
+				a.Logger.Warn("an object cannot be shown", "kind", kind, "id", o.ID, "error", err)
+				continue
+			}
+			seen, err := sight.see(obj)
+			if err != nil {
+				return Page[V]{}, fromStore(err)
+			}
+			if !seen {
+				continue
+			}
+			page.Items = append(page.Items, show(obj.(*T), o.Version))
+			if actor.Issuers != nil && len(page.Items) == pageSize(q.Limit) && (i < len(objects)-1 || next != "") {
+				page.Next = o.ID
+				return page, nil
+			}
+		}
+		// A page of an actor who reaches some of the objects is filled from several.
+		if page.Next, q.After = next, next; actor.Issuers == nil || next == "" {
+			return page, nil
+		}
 	}
-	return page, nil
+}
+
+// pageSize is what a page holds where a query asks for so many.
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return 100
+	}
+	return min(limit, 1000)
 }
 
 // Target names an object to act on. A Version other than 0 refuses the action

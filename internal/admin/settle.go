@@ -16,9 +16,6 @@ func (c *change) settleClient(s *staged) error {
 	before, _ := s.before.(*registry.Client)
 	after, _ := s.after.(*registry.Client)
 	if after != nil {
-		if err := c.mayGrant(before, after); err != nil {
-			return err
-		}
 		spend(before, after)
 		if err := c.checkLegacy(before, after); err != nil {
 			return err

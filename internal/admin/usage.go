@@ -81,7 +81,7 @@ func (a *Admin) Usage(ctx context.Context, actor Actor, q UsageQuery) (Usage, er
 		return Usage{}, invalid("ask for a shorter time, or add up by day or in total", "there are more than %d rows", maxUsageRows)
 	}
 	if len(rows) == 0 {
-		if _, _, err := read[registry.Client](ctx, a, registry.KindClient, q.Client); err != nil {
+		if _, _, err := read[registry.Client](ctx, a, actor, registry.KindClient, q.Client); err != nil {
 			return Usage{}, err
 		}
 	}

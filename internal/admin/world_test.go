@@ -160,7 +160,7 @@ func (w *world) client(id string, access ...string) CreatedClient {
 // stored is the client's document.
 func (w *world) stored(id string) *registry.Client {
 	w.Helper()
-	c, _, err := read[registry.Client](w.Context(), w.Admin, registry.KindClient, id)
+	c, _, err := read[registry.Client](w.Context(), w.Admin, w.actor, registry.KindClient, id)
 	w.ok(err)
 	return c
 }
