@@ -3,6 +3,7 @@ package dialect
 import (
 	"time"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/server"
 )
@@ -30,6 +31,8 @@ var oktaOrg = server.Dialect{
 		MaxLifetime: time.Hour,
 		NoID:        true,
 	},
+	// github.com/okta/okta-sdk-golang v5 makes a proof only when it reads that code.
+	MissingProof: symbolon.InvalidDPoPProof,
 }
 
 // oktaCustom is a custom authorization server, at /oauth2/{id}, as "default":
@@ -43,7 +46,8 @@ var oktaCustom = server.Dialect{
 	RawBasic: true,
 	// python3-authlib 1.2, and whoever goes by Okta's guide to private_key_jwt: the
 	// audience is the token endpoint, and it may live an hour.
-	Assertion: &server.DialectAssertion{TokenEndpoint: true, MaxLifetime: time.Hour},
+	Assertion:    &server.DialectAssertion{TokenEndpoint: true, MaxLifetime: time.Hour},
+	MissingProof: symbolon.InvalidDPoPProof, // as at the organisation's
 }
 
 // oktaClaims are what @okta/jwt-verifier 0 to 4 and

@@ -24,6 +24,13 @@ var (
 		"the profile of the issuer does not allow the signing algorithm of this API; have its algorithm changed to ES256, PS256 or EdDSA")
 )
 
+// ProofMissing reports whether Decide has refused a request that a DPoP proof, which
+// it did not bring, would have let pass so far.
+func ProofMissing(err error) bool {
+	e := symbolon.AsError(err)
+	return e.Description == errWantDPoP.Description || e.Description == errWantBound.Description
+}
+
 // demand is the set of bindings with which a token may be issued, "" among them
 // where it need not be bound.
 type demand []string

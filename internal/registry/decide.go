@@ -24,6 +24,7 @@ type Facts struct {
 	Resources  []string    // values of resource, in the order of the request
 	Audience   string      // value of audience; "": none
 	Scopes     []string    // values of scope, in the order of the request; empty: none asked
+	AllScopes  bool        // where none is asked for, all of the access count, and not those alone that the API marks
 	Now        time.Time
 }
 
@@ -134,7 +135,7 @@ func (f *Facts) chooseScopes(api *target, t *symbolon.Trace) ([]string, error) {
 	}
 	granted := f.Client.Access[api.api.ID]
 	if len(f.Scopes) == 0 {
-		return givenScopes(api, granted), nil
+		return f.givenScopes(api, granted), nil
 	}
 	missing := notGranted(api.api, granted, f.Scopes)
 	if missing == "" {
@@ -204,9 +205,13 @@ func notGranted(api *API, granted, asked []string) string {
 
 // givenScopes are the scopes of a request that names none: those of the access
 // that the API marks, or all of the access when it marks none of them. Sorted.
-func givenScopes(api *target, granted []string) []string {
+func (f *Facts) givenScopes(api *target, granted []string) []string {
 	var given []string
-	for _, scope := range api.marked {
+	marked := api.marked
+	if f.AllScopes {
+		marked = nil
+	}
+	for _, scope := range marked {
 		if slices.Contains(granted, scope) {
 			given = append(given, scope)
 		}

@@ -59,7 +59,7 @@ func (f *Facts) scopesOfSeveral(api *target, t *symbolon.Trace) ([]string, error
 	asked := f.Scopes
 	if len(asked) == 0 {
 		for _, part := range api.parts {
-			asked = append(asked, givenScopes(part, f.Client.Access[part.api.ID])...)
+			asked = append(asked, f.givenScopes(part, f.Client.Access[part.api.ID])...)
 		}
 		slices.Sort(asked)
 		asked = slices.Compact(asked)

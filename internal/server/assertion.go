@@ -6,18 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/jose"
-	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // assertion is a client_assertion (RFC 7523 §2.2), not verified. Its claims are
 // there after read.
 type assertion struct {
 	token             jose.Token
+	text              string // as it was sent
 	scanned           bool
 	texts             claimTexts
 	issuer, subject   string
@@ -48,7 +49,7 @@ var (
 
 // readAssertion reads all but the claims.
 func readAssertion(text string) (*assertion, error) {
-	a := new(assertion)
+	a := &assertion{text: text}
 	if err := a.token.Read(text); err != nil {
 		return nil, fmt.Errorf("the client_assertion cannot be read: %w", err)
 	}
@@ -164,9 +165,17 @@ func (a *assertion) setAudience(value []byte) error {
 
 // replayKey names the assertion in the memory of what was presented. A NUL can
 // stand in no client's id, so no two pairs have the same text.
+//
+// An assertion without a jti, where one may be, is named by what is signed of it.
+// The signature is left out: those who have one can make another that fits, with
+// some algorithms.
 func (a *assertion) replayKey() [32]byte {
 	var space [maxAssertionID + 256]byte
 	text := append(append(space[:0], a.issuer...), 0)
+	if a.id == "" {
+		signed := sha256.Sum256([]byte(a.text[:max(0, strings.LastIndexByte(a.text, '.'))]))
+		return sha256.Sum256(append(append(text, 0), signed[:]...))
+	}
 	return sha256.Sum256(append(text, a.id...))
 }
 
@@ -178,13 +187,12 @@ type fault struct {
 }
 
 // check compares the claims of an assertion whose signature has been verified
-// (RFC 7523 §3). legacy is the client's exception, nil when there is none or its
-// date has passed.
-func (a *assertion) check(c *call, clientID string, legacy *registry.LegacyAssertion) *fault {
-	for _, step := range []func(*call, string, *registry.LegacyAssertion) *fault{
+// (RFC 7523 §3), with what it may be.
+func (a *assertion) check(c *call, clientID string, may allowance) *fault {
+	for _, step := range []func(*call, string, *allowance) *fault{
 		a.checkType, a.checkClient, a.checkAudience, a.checkTimes, a.checkID,
 	} {
-		if f := step(c, clientID, legacy); f != nil {
+		if f := step(c, clientID, &may); f != nil {
 			return f
 		}
 	}
@@ -193,7 +201,7 @@ func (a *assertion) check(c *call, clientID string, legacy *registry.LegacyAsser
 
 // checkType: RFC 8725 §3.11, draft-ietf-oauth-rfc7523bis: a token of another
 // kind is no assertion. Most programs set no type, or JWT.
-func (a *assertion) checkType(*call, string, *registry.LegacyAssertion) *fault {
+func (a *assertion) checkType(*call, string, *allowance) *fault {
 	h := a.token.Header
 	if h.Type == "" || h.MatchType("JWT") || h.MatchType(symbolon.TypClientAuthentication) {
 		return nil
@@ -203,7 +211,7 @@ func (a *assertion) checkType(*call, string, *registry.LegacyAssertion) *fault {
 }
 
 // checkClient: RFC 7523 §3, points 1 and 2: iss and sub are the client's id.
-func (a *assertion) checkClient(_ *call, clientID string, _ *registry.LegacyAssertion) *fault {
+func (a *assertion) checkClient(_ *call, clientID string, _ *allowance) *fault {
 	if a.issuer == clientID && a.subject == clientID {
 		return nil
 	}
@@ -213,8 +221,8 @@ func (a *assertion) checkClient(_ *call, clientID string, _ *registry.LegacyAsse
 
 // checkAudience: draft-ietf-oauth-rfc7523bis: the issuer as the one string. What
 // an assertion says to others besides may be used by them (CVE-2025-27370).
-func (a *assertion) checkAudience(c *call, _ string, legacy *registry.LegacyAssertion) *fault {
-	if a.single && a.audience[0] == c.Issuer.Iss || legacy != nil && a.oldAudience(c, legacy) {
+func (a *assertion) checkAudience(c *call, _ string, may *allowance) *fault {
+	if a.single && a.audience[0] == c.Issuer.Iss || a.oldAudience(c, may) {
 		return nil
 	}
 	got := "another"
@@ -233,20 +241,15 @@ func (a *assertion) checkAudience(c *call, _ string, legacy *registry.LegacyAsse
 
 // oldAudience is RFC 7523 as it was read before: the token endpoint's URL, or a
 // list in which the issuer stands.
-func (a *assertion) oldAudience(c *call, legacy *registry.LegacyAssertion) bool {
-	endpoint := slices.Contains(legacy.Audience, registry.AudienceTokenEndpoint)
-	list := slices.Contains(legacy.Audience, registry.AudienceIssuerArray)
-	return (a.single || list) && slices.ContainsFunc(a.audience, func(aud string) bool {
-		return aud == c.Issuer.Iss || endpoint && slices.Contains(c.TokenURLs, aud)
+func (a *assertion) oldAudience(c *call, may *allowance) bool {
+	return (a.single || may.list) && slices.ContainsFunc(a.audience, func(aud string) bool {
+		return aud == c.Issuer.Iss || may.endpoint && slices.Contains(c.TokenURLs, aud)
 	})
 }
 
 // checkTimes: RFC 7523 §3, points 4 to 6. A clock may be a little ahead of ours.
-func (a *assertion) checkTimes(c *call, _ string, legacy *registry.LegacyAssertion) *fault {
-	longest := maxAssertionLife
-	if legacy != nil {
-		longest = max(longest, legacy.MaxLifetime.Std())
-	}
+func (a *assertion) checkTimes(c *call, _ string, may *allowance) *fault {
+	longest := may.longest
 	ahead := c.now.Add(dpop.MaxAhead)
 	wrong := func(got, fix string) *fault {
 		return &fault{"RFC 7523 §3", "exp within " + longest.String() + ", iat and nbf not ahead", got, fix, errors.New("the assertion " + got)}
@@ -266,9 +269,9 @@ func (a *assertion) checkTimes(c *call, _ string, legacy *registry.LegacyAsserti
 	return nil
 }
 
-// checkID: without a jti nobody could tell a replay.
-func (a *assertion) checkID(*call, string, *registry.LegacyAssertion) *fault {
-	if a.id != "" && len(a.id) <= maxAssertionID {
+// checkID: without a jti nobody could tell a replay, unless by the whole text.
+func (a *assertion) checkID(_ *call, _ string, may *allowance) *fault {
+	if (a.id != "" || may.noID) && len(a.id) <= maxAssertionID {
 		return nil
 	}
 	return &fault{"RFC 7523 §3", "a jti of 1 to 256 octets", "none, or a longer one", "give each assertion a jti of its own",

@@ -26,6 +26,41 @@ var (
 // parseBasic reads a Basic Authorization header. RFC 6749 §2.3.1: both parts
 // are form-urlencoded before they are joined, and so are decoded after.
 func parseBasic(header string) (id, secret string, err error) {
+	id, written, err := basicParts(header)
+	if err != nil {
+		return "", "", err
+	}
+	secret, err = url.QueryUnescape(written)
+	if err != nil || !printable(secret) {
+		return "", "", errBasic
+	}
+	return id, secret, nil
+}
+
+// parseRawBasic is parseBasic where the secret may also stand there as it is:
+// other is that reading, "" where there are not two. The id has one reading, for
+// what an id may be made of needs no encoding.
+func parseRawBasic(header string) (id, secret, other string, err error) {
+	id, written, err := basicParts(header)
+	switch {
+	case err != nil:
+		return "", "", "", err
+	case !printable(written):
+		return "", "", "", errBasic
+	}
+	secret, err = url.QueryUnescape(written)
+	switch {
+	case err != nil || !printable(secret):
+		return id, written, "", nil
+	case secret == written:
+		return id, secret, "", nil
+	}
+	return id, secret, written, nil
+}
+
+// basicParts takes a Basic Authorization header apart: the client's id, and the
+// secret as it was written.
+func basicParts(header string) (id, written string, err error) {
 	scheme, rest, _ := strings.Cut(header, " ")
 	// RFC 9110 §11.1: the scheme's case does not matter. Any other scheme is an
 	// attempt that failed, never one that is passed over.
@@ -36,18 +71,16 @@ func parseBasic(header string) (id, secret string, err error) {
 	if strings.ContainsAny(rest, "\r\n") {
 		return "", "", errBasic
 	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(rest, " "))
+	text, err := base64.StdEncoding.Strict().DecodeString(strings.TrimLeft(rest, " "))
 	if err != nil {
 		return "", "", errBasic
 	}
-	id, secret, found := strings.Cut(string(raw), ":")
+	id, written, found := strings.Cut(string(text), ":")
 	if !found {
 		return "", "", errBasic
 	}
-	id, err1 := url.QueryUnescape(id)
-	secret, err2 := url.QueryUnescape(secret)
-	if err1 != nil || err2 != nil || id == "" || !printable(id) || !printable(secret) {
+	if id, err = url.QueryUnescape(id); err != nil || id == "" || !printable(id) {
 		return "", "", errBasic
 	}
-	return id, secret, nil
+	return id, written, nil
 }

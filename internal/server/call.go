@@ -16,8 +16,8 @@ type call struct {
 	Place
 	now     time.Time
 	request *request
-	hashed  map[string]bool // slow hashes that were computed: stored form → the secret fits
-	chained *error          // what came of checking the certificate's chain; nil: not checked yet
+	hashed  map[hashedKey]bool // slow hashes that were computed: whether the secret fits
+	chained *error             // what came of checking the certificate's chain; nil: not checked yet
 	binding binding
 	marks   []replayed // what a token would consume
 	decided *registry.Decision

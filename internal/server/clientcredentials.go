@@ -18,6 +18,7 @@ func (s *Server) decide(c *call, client *registry.Client) error {
 		Resources:  c.request.Resources,
 		Audience:   c.request.Audience,
 		Scopes:     c.request.Scopes,
+		AllScopes:  c.Dialect != nil && c.Dialect.AllScopes,
 		Now:        c.now,
 	}, &c.trace)
 	if err != nil {

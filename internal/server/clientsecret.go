@@ -18,7 +18,10 @@ var errWrongSecret = errors.New("the secret is none of the client's")
 // causes of a refusal cost one digest and at least decoySecrets comparisons.
 func (s *Server) bySecret(ctx context.Context, c *call, entry *replica.Entry) (presented, error) {
 	p := presented{clause: "RFC 6749 §2.3.1"}
-	secret, err := s.findSecret(ctx, c, entry)
+	secret, err := s.findSecret(ctx, c, entry, c.request.Secret)
+	if raw := c.request.RawSecret; raw != "" && secret == nil && err == nil {
+		secret, err = s.findSecret(ctx, c, entry, raw)
+	}
 	switch {
 	case err != nil:
 	case secret == nil:
@@ -39,9 +42,9 @@ const decoySecrets = 4
 // findSecret gives the client's secret that was presented, live or not; nil
 // when it is none of them. It compares with all of them in constant time, and
 // with as many decoys as it takes.
-func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry) (*registry.Secret, error) {
+func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry, value string) (*registry.Secret, error) {
 	s.counted("digest")
-	presented := sha256.Sum256([]byte(c.request.Secret))
+	presented := sha256.Sum256([]byte(value))
 	var decoy [32]byte // the digest of no known value
 	found := -1
 	for i := range max(len(entry.Digests), decoySecrets) {
@@ -60,18 +63,18 @@ func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry) 
 	if found >= 0 {
 		return &entry.Client.Secrets[found], nil
 	}
-	return s.findImported(ctx, c, entry.Client)
+	return s.findImported(ctx, c, entry.Client, value)
 }
 
 // findImported looks among the imported secrets, which need a slow hash. A
 // value that was generated here is never one of them.
-func (s *Server) findImported(ctx context.Context, c *call, client *registry.Client) (*registry.Secret, error) {
+func (s *Server) findImported(ctx context.Context, c *call, client *registry.Client, value string) (*registry.Secret, error) {
 	for i := range client.Secrets {
 		hash := client.Secrets[i].Hash
-		if !strings.HasPrefix(hash, registry.HashArgon2id) || registry.IsGenerated(c.request.Secret) {
+		if !strings.HasPrefix(hash, registry.HashArgon2id) || registry.IsGenerated(value) {
 			continue
 		}
-		hit, err := s.slowHash(ctx, c, hash)
+		hit, err := s.slowHash(ctx, c, hash, value)
 		if err != nil {
 			return nil, err
 		}
@@ -82,22 +85,29 @@ func (s *Server) findImported(ctx context.Context, c *call, client *registry.Cli
 	return nil, nil
 }
 
-// slowHash compares once per request and stored form: a refusal looks at the
-// client twice.
-func (s *Server) slowHash(ctx context.Context, c *call, hash string) (hit bool, err error) {
-	if hit, known := c.hashed[hash]; known {
+// slowHash compares once per request, reading of its secret and stored form: a
+// refusal looks at the client twice.
+func (s *Server) slowHash(ctx context.Context, c *call, hash, value string) (hit bool, err error) {
+	key := hashedKey{hash, value == c.request.Secret}
+	if hit, known := c.hashed[key]; known {
 		return hit, nil
 	}
 	p, ok := registry.ParseArgon2id(hash)
 	if !ok {
 		return false, nil
 	}
-	if hit, err = s.hashing.matches(ctx, c.request.Secret, p); err != nil {
+	if hit, err = s.hashing.matches(ctx, value, p); err != nil {
 		return false, err
 	}
 	if c.hashed == nil {
-		c.hashed = make(map[string]bool)
+		c.hashed = make(map[hashedKey]bool)
 	}
-	c.hashed[hash] = hit
+	c.hashed[key] = hit
 	return hit, nil
+}
+
+// hashedKey names a comparison of a request.
+type hashedKey struct {
+	hash  string // the stored form
+	first bool   // of request.Secret; else of RawSecret
 }

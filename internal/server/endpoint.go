@@ -15,6 +15,7 @@ type endpoint struct {
 	clause string               // that says what a request is
 	parse  func(*request) error // what a request that was read must have
 	proofs bool                 // it takes DPoP proofs
+	query  bool                 // its parameters may stand in the URL where the dialect says so
 	walk   func(*Server, context.Context, *call) error
 }
 
@@ -24,7 +25,10 @@ func (s *Server) serve(at Place, w http.ResponseWriter, r *http.Request, e endpo
 	c := s.begin(at, x)
 	defer s.end(c)
 	var err error
-	c.request, err = readRequest(x, r, &c.body)
+	c.request, err = readRequest(x, r, at.Dialect.manner(e.query), &c.body)
+	if c.request.leak != nil {
+		s.tellLeak(c)
+	}
 	if e.proofs {
 		s.offerNonce(c, x)
 	}
@@ -78,8 +82,9 @@ func (s *Server) judge(ctx context.Context, c *call, attempt look) error {
 
 // move lets the rest of the request be decided on another snapshot.
 func (c *call) move(snapshot *registry.Snapshot) error {
+	dialect := c.Issuer.Dialect
 	c.Snapshot, c.Issuer = snapshot, snapshot.Issuers[c.Issuer.ID]
-	if c.Issuer == nil {
+	if c.Issuer == nil || c.Issuer.Dialect != dialect {
 		return registry.ErrClient.WithCause(errNoIssuer)
 	}
 	return nil

@@ -48,7 +48,7 @@ func (s *Server) issue(c *call) error {
 
 		Extra: d.Extra,
 	}
-	c.out = claims.AppendJSON(c.out[:0])
+	c.out = c.Dialect.appendClaims(c.out[:0], &claims)
 	token, err := m.token(c.Issuer.Iss, c.out)
 	if errors.Is(err, jose.ErrTooLong) {
 		// Trying again would not help: an operator has to.
@@ -57,9 +57,9 @@ func (s *Server) issue(c *call) error {
 	if err != nil {
 		return errNoSigner.WithCause(fmt.Errorf("sign with key %s: %w", m.kid, err))
 	}
-	c.out = appendAnswer(c.out[:0], symbolon.TokenAnswer{
+	c.out = c.Dialect.appendAnswer(c.out[:0], symbolon.TokenAnswer{
 		AccessToken: token, TokenType: c.binding.tokenType(), ExpiresIn: m.expires - issued, Scope: d.Scope,
-	})
+	}, claims.ClientID)
 	c.record.JTI, c.record.KID, c.record.Gen, c.record.Exp = claims.ID, m.kid, claims.Gen, m.expires
 	return nil
 }

@@ -62,18 +62,7 @@ func (s *Server) byAssertion(ctx context.Context, c *call, entry *replica.Entry)
 		p.why = &fault{clauseAssertion, "claims that can be read", "others", "make the claims one JSON object with each member once, of the right types", err}
 		return p, nil
 	}
-	// FAPI 2.0 §5.3.2.1: the issuer as a string and nothing else, whatever the
-	// client's document says.
-	var legacy *registry.LegacyAssertion
-	if l := entry.Client.LegacyAssertion; l.Active(c.now) && !c.Issuer.FAPI2() {
-		legacy = l
-	}
-	p.why = a.check(c, entry.Client.ID, legacy)
-	if p.why == nil && legacy != nil && a.check(c, entry.Client.ID, nil) != nil {
-		// Who looks whether the exception is still needed finds it here.
-		c.trace.OK("legacy assertion", clauseAssertion, "aud the issuer as a string, exp within "+maxAssertionLife.String(),
-			"let through by the client's legacy_assertion until "+legacy.Until.UTC().Format(time.DateOnly))
-	}
+	p.why = c.checkAssertion(a, entry.Client)
 	if p.why == nil {
 		p.why = s.fresh(c, a, entry.Client.ID)
 	}

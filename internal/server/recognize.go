@@ -75,11 +75,11 @@ func (s *Server) Refused(at Place, x *web.Exchange, who string, err error) error
 	c := s.begin(at, x)
 	defer s.end(c)
 	c.record.Client = who
-	e := new(symbolon.Error)
-	if !errors.As(err, &e) {
-		e = symbolon.NewError(codeOf(err), "").WithCause(err)
+	e := *symbolon.AsError(err)
+	if !errors.As(err, new(*symbolon.Error)) {
+		e.Code = codeOf(err)
 	}
-	if kept := s.refused(c, e); kept != error(e) {
+	if kept := s.refused(c, &e); kept != error(&e) {
 		return kept
 	}
 	return err

@@ -3,7 +3,6 @@ package server
 import (
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +18,11 @@ type request struct {
 	ClientID string // as claimed, in the header or in the body
 	Secret   string // as presented; not when Method is empty
 	Method   string // how the client authenticates, by its registered name; "" when it does not
+
+	// RawSecret is the other reading of the Authorization header, where the issuer
+	// takes either and they differ.
+	RawSecret string
+	leak      *leak // a secret that came in the URL; nil: none did
 
 	// Of a token request.
 	GrantType string
@@ -48,8 +52,6 @@ func (q request) LogValue() slog.Value { return slog.StringValue(q.String()) }
 // Refusals of a request that is not well-formed. They come before any client is
 // looked at, so they may say precisely what is wrong.
 var (
-	errQuery = symbolon.NewError(symbolon.InvalidRequest,
-		"parameters belong in the request body, not in the URL, where logs keep them")
 	errContentType = symbolon.NewError(symbolon.InvalidRequest,
 		"the Content-Type must be application/x-www-form-urlencoded, without a Content-Encoding")
 	errTwoMethods = symbolon.NewError(symbolon.InvalidRequest,
@@ -66,56 +68,90 @@ var (
 		"scope holds a character that no scope may have; send scope values separated by spaces")
 )
 
+// manner is how a request may be written. The zero manner is RFC 6749's.
+type manner struct {
+	json     bool     // the body may be JSON
+	query    []string // names of parameters that may stand in the URL when there is no body
+	rawBasic bool     // the secret of the Authorization header may stand there as it is
+}
+
 // readRequest reads the parameters and the credentials of a client's request. It
 // is the last to see the *http.Request. It gives what it has read also with an
 // error, for the record. The body is read into the space of buf, which grows.
-func readRequest(x *web.Exchange, r *http.Request, buf *[]byte) (*request, error) {
+func readRequest(x *web.Exchange, r *http.Request, m manner, buf *[]byte) (*request, error) {
 	q := &request{Proofs: r.Header[symbolon.HeaderDPoP], Accept: r.Header["Accept"], Certificate: x.Certificate, Chain: x.Chain}
 	// RFC 6749 §3.2: the client MUST use POST.
 	if err := web.CheckMethod(x, r, http.MethodPost); err != nil {
+		if cause := q.leaked(r.URL.RawQuery); cause != nil {
+			err = symbolon.AsError(err).WithCause(cause)
+		}
 		return q, err
 	}
-	if r.URL.RawQuery != "" {
-		return q, refuseQuery(r.URL.RawQuery)
-	}
-	if !isForm(r.Header) {
-		return q, errContentType
-	}
-	body, err := web.ReadBody(r, symbolon.MaxBody, *buf)
-	if err != nil {
-		return q, err
-	}
-	*buf = body
 	var f form
-	if err := f.parse(string(body)); err != nil {
+	var err error
+	if r.URL.RawQuery != "" {
+		err = q.readQuery(&f, r, m, buf)
+	} else {
+		err = readBody(&f, r, m, buf)
+	}
+	if err != nil {
 		return q, err
 	}
 	q.GrantType, q.Scope, q.Audience, q.Resources = f.grantType, f.scope, f.audience, f.resources
 	q.Token = f.token
-	err = q.credentials(&f, r.Header["Authorization"])
+	err = q.credentials(&f, r.Header["Authorization"], m.rawBasic)
 	if x.Claimed && errors.Is(err, errNoAuthentication) {
 		err = registry.ErrClient.WithCause(errClaimed)
 	}
 	return q, err
 }
 
-// refuseQuery tells the operator when a secret went through the URL: every
-// proxy on the way has it in its log now.
-func refuseQuery(query string) error {
-	for _, name := range [...]string{"client_secret", "client_assertion"} {
-		if strings.Contains(query, name) {
-			return errQuery.WithCause(fmt.Errorf("%s in the URL: replace that credential, the logs of every hop may hold it", name))
-		}
+// readBody reads the parameters from the body.
+func readBody(f *form, r *http.Request, m manner, buf *[]byte) error {
+	asJSON := m.json && isType(r.Header, jsonType)
+	switch {
+	case asJSON || isType(r.Header, formType):
+	case m.json:
+		return errFormOrJSON
+	default:
+		return errContentType
 	}
-	return errQuery
+	body, err := web.ReadBody(r, symbolon.MaxBody, *buf)
+	if err != nil {
+		return err
+	}
+	*buf = body
+	if asJSON {
+		return f.parseJSON(body)
+	}
+	return f.parse(string(body))
+}
+
+// readQuery reads the parameters from the URL, where they may stand there; else it
+// tells the operator what came through the URL.
+func (q *request) readQuery(f *form, r *http.Request, m manner, buf *[]byte) error {
+	if cause := q.leaked(r.URL.RawQuery); q.leak != nil || cause != nil && len(m.query) == 0 {
+		return errQuery.WithCause(cause)
+	}
+	if len(m.query) == 0 {
+		return errQuery
+	}
+	// A body could say something else, and be what a proxy in front decided on.
+	switch body, err := web.ReadBody(r, symbolon.MaxBody, *buf); {
+	case err != nil:
+		return err
+	case len(body) > 0:
+		return errQuery
+	}
+	return f.parseQuery(r.URL.RawQuery, m.query)
 }
 
 const formType = "application/x-www-form-urlencoded"
 
-// isForm reports whether the body is a plain form. Parameters of the media
-// type, which programs send as charset=UTF-8, change nothing: the form's own
-// escapes are UTF-8 (RFC 6749 Appendix B).
-func isForm(h http.Header) bool {
+// isType reports whether the body is plain text of that media type. Parameters of
+// the type, which programs send as charset=UTF-8, change nothing: a form's own
+// escapes are UTF-8 (RFC 6749 Appendix B), and so is JSON (RFC 8259 §8.1).
+func isType(h http.Header, want string) bool {
 	if e := h["Content-Encoding"]; len(e) > 0 && !(len(e) == 1 && strings.EqualFold(e[0], "identity")) {
 		return false
 	}
@@ -123,30 +159,36 @@ func isForm(h http.Header) bool {
 	if len(types) != 1 {
 		return false
 	}
-	if types[0] == formType {
+	if types[0] == want {
 		return true
 	}
 	media, _, _ := strings.Cut(types[0], ";")
-	return strings.EqualFold(strings.Trim(media, " \t"), formType)
+	return strings.EqualFold(strings.Trim(media, " \t"), want)
 }
 
 // credentials takes the client's identity from the Authorization header or from
 // the body. RFC 6749 §2.3: the client MUST NOT use more than one method.
-func (q *request) credentials(f *form, headers []string) error {
+func (q *request) credentials(f *form, headers []string, raw bool) error {
 	q.ClientID = f.clientID
 	asserts := f.assertion != "" || f.assertionType != ""
 	if len(headers) > 0 {
 		if len(headers) > 1 || f.clientSecret != "" || asserts {
 			return errTwoMethods
 		}
-		id, secret, err := parseBasic(headers[0])
+		var id string
+		var err error
+		if raw {
+			id, q.Secret, q.RawSecret, err = parseRawBasic(headers[0])
+		} else {
+			id, q.Secret, err = parseBasic(headers[0])
+		}
 		if err != nil {
 			return err
 		}
 		if f.clientID != "" && f.clientID != id {
 			return errTwoClients
 		}
-		q.ClientID, q.Secret, q.Method = id, secret, symbolon.AuthSecretBasic
+		q.ClientID, q.Method = id, symbolon.AuthSecretBasic
 		return nil
 	}
 	switch {

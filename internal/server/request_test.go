@@ -30,7 +30,7 @@ func FuzzReadRequest(f *testing.F) {
 		var err error
 		w := httptest.NewRecorder()
 		web.Wrap(web.Config{}, func(w http.ResponseWriter, r *http.Request) error {
-			if q, err = readRequest(web.ExchangeOf(w), r, new([]byte)); err == nil {
+			if q, err = readRequest(web.ExchangeOf(w), r, manner{}, new([]byte)); err == nil {
 				err = q.readScope()
 			}
 			return err

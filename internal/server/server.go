@@ -39,6 +39,7 @@ import (
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/replica"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // Config is what the endpoints work with. Replica, Ring and Spool are needed.
@@ -86,6 +87,7 @@ type Server struct {
 	cfg     Config
 	hashing *hashers
 	decoy   *decoy
+	leaks   *web.Limiter // of the log's lines
 	chains  *chains
 	library library
 	feeds   feeds
@@ -110,7 +112,7 @@ func New(cfg Config) *Server {
 	if cfg.Replay == nil {
 		cfg.Replay = dpop.NewMemory(dpop.MemoryConfig{Now: cfg.Now})
 	}
-	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy(), chains: newChains()}
+	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy(), leaks: newLeakLimit(), chains: newChains()}
 	s.library.config = &s.cfg
 	s.feeds = feeds{
 		config: &s.cfg, waiting: places{inAll: waitingInAll, perNetwork: waitingPerNetwork},

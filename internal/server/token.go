@@ -12,7 +12,7 @@ import (
 
 // serveToken is the token endpoint (RFC 6749 §3.2).
 func (s *Server) serveToken(at Place, w http.ResponseWriter, r *http.Request) error {
-	return s.serve(at, w, r, endpoint{clause: "RFC 6749 §3.2", parse: (*request).readScope, proofs: true, walk: (*Server).token})
+	return s.serve(at, w, r, endpoint{clause: "RFC 6749 §3.2", parse: (*request).readScope, proofs: true, query: true, walk: (*Server).token})
 }
 
 // token is the walk of a request that was read: each step is one demand of the
@@ -29,7 +29,7 @@ func (s *Server) token(ctx context.Context, c *call) error {
 	// RFC 6749 §2.3, §3.2.1: the client authenticates. RFC 6749 §3.3, RFC 8707
 	// §2: it gets a token for one API, with scopes that were granted to it.
 	if err := s.judge(ctx, c, (*Server).attempt); err != nil {
-		return err
+		return c.Dialect.proofMissing(err)
 	}
 	// RFC 7523 §3, RFC 9449 §11.1: what was presented is good for one token. Last
 	// of all checks: a refused request consumes nothing.
@@ -68,11 +68,14 @@ var (
 
 func (c *call) checkGrant() error {
 	const name, clause = "grant type", "RFC 6749 §4.4.2"
-	switch c.request.GrantType {
-	case symbolon.GrantClientCredentials:
+	switch grant := c.request.GrantType; {
+	case grant == symbolon.GrantClientCredentials:
 		c.trace.OK(name, clause, symbolon.GrantClientCredentials, symbolon.GrantClientCredentials)
 		return nil
-	case "":
+	case grant == "" && c.Dialect != nil && c.Dialect.Grant == symbolon.GrantClientCredentials:
+		c.trace.OK(name, clause, symbolon.GrantClientCredentials, "none, which means it at an issuer of dialect "+c.Dialect.Name)
+		return nil
+	case grant == "":
 		c.trace.Fail(name, clause, symbolon.GrantClientCredentials, "none", "send grant_type=client_credentials")
 		return errNoGrant
 	}
