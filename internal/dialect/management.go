@@ -115,7 +115,9 @@ func (e *Endpoints) byOperatorToken(c *managed, value string) (admin.Actor, erro
 	if t == nil || !t.SSWS || !slices.Contains(t.Issuers, c.Issuer.ID) {
 		return admin.Actor{}, errNotCaller
 	}
-	return ofToken(t, c.x.RequestID, c.Snapshot.Organisation(c.Issuer)), nil
+	actor := admin.OfToken(t, c.x.RequestID)
+	actor.Issuers = c.Snapshot.Organisation(c.Issuer)
+	return actor, nil
 }
 
 // byAccessToken lets a client act that has a token of the organisation's
@@ -140,7 +142,7 @@ func (e *Endpoints) byAccessToken(c *managed, d demand) (admin.Actor, error) {
 	if !slices.ContainsFunc(d.scopes, caller.HasScope) {
 		return admin.Actor{}, errNoScope
 	}
-	return ofManagement(caller.ClientID, c.x.RequestID, d.permissions, c.Snapshot.Organisation(c.Issuer)), nil
+	return admin.OfManagement(caller.ClientID, c.x.RequestID, d.permissions, c.Snapshot.Organisation(c.Issuer)), nil
 }
 
 // keyOf is the kid of the token of a request whose token was found good.
@@ -234,7 +236,7 @@ const maxManagedBody = symbolon.MaxBody
 // body reads one of JSON.
 func (c *managed) body() ([]byte, error) {
 	media, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(media), "application/json") || len(c.r.Header["Content-Type"]) > 1 {
+	if !strings.EqualFold(strings.TrimSpace(media), "application/json") || len(c.r.Header["Content-Type"]) > 1 || len(c.r.Header["Content-Encoding"]) > 0 {
 		return nil, errNotJSON
 	}
 	return web.ReadBody(c.r, maxManagedBody, nil)
@@ -252,13 +254,4 @@ func (c *managed) answer(status int, v any) error {
 	c.x.WriteHeader(status)
 	_, err = c.x.Write(text)
 	return err
-}
-
-// ofToken and ofManagement are the actors of management calls.
-func ofToken(t *registry.OperatorToken, requestID string, issuers []string) admin.Actor {
-	return admin.Actor{Name: "token:" + t.ID, Via: "ssws", RequestID: requestID, Role: t.Role, Permissions: []admin.Permission{}, Issuers: issuers}
-}
-
-func ofManagement(client, requestID string, permissions []admin.Permission, issuers []string) admin.Actor {
-	return admin.Actor{Name: "client:" + client, Via: "management", RequestID: requestID, Role: registry.RoleAdmin, Permissions: permissions, Issuers: issuers}
 }

@@ -15,7 +15,7 @@ import (
 var (
 	oktaReadApps   = demand{[]string{"okta.apps.read", "okta.apps.manage"}, []admin.Permission{admin.ClientsRead}}
 	oktaManageApps = demand{[]string{"okta.apps.manage"}, []admin.Permission{admin.ClientsRead, admin.ClientsWrite}}
-	oktaReadUsers  = demand{[]string{"okta.users.read"}, []admin.Permission{admin.ClientsRead}}
+	oktaReadUsers  = demand{[]string{"okta.users.read"}, []admin.Permission{admin.OperatorsRead}}
 )
 
 // createApp makes a client of what an application is for: a program that gets
@@ -166,8 +166,12 @@ func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 		}
 		secret = added.Value
 	}
+	fields := admin.Fields{"name", "bound", "jwks_uri"}
+	if app.method() != methodOf(client) {
+		fields = append(fields, "auth") // else a client that has other methods besides keeps them
+	}
 	client, _, err = a.UpdateClient(ctx, c.actor, admin.Update[registry.Client]{Target: target, Change: admin.Named[registry.Client]{
-		Object: fresh, Fields: admin.Fields{"name", "bound", "auth", "jwks_uri"},
+		Object: fresh, Fields: fields,
 	}})
 	if err != nil {
 		return err

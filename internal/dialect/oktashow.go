@@ -34,8 +34,12 @@ func showApp(c *managed, client admin.Client, secret admin.Secret) *oktaApp {
 	settings := &app.Settings.OAuthClient
 	*settings = oktaAppSettings{
 		GrantTypes: []string{symbolon.GrantClientCredentials}, ResponseTypes: []string{oktaResponse}, ApplicationType: oktaService,
-		Bound: client.Bound == registry.BoundDPoP, JWKSURI: client.JWKSURI,
+		Bound: client.Bound == registry.BoundDPoP,
 	}
+	if methodOf(client) != symbolon.AuthPrivateKeyJWT {
+		return app // a program sends back what it was shown: keys belong to that method alone
+	}
+	settings.JWKSURI = client.JWKSURI
 	if len(client.Keys) > 0 {
 		settings.JWKS = new(oktaJWKS)
 		for _, k := range client.Keys {
