@@ -1,0 +1,348 @@
+package dialect_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/symbolon/symbolon/internal/admin"
+)
+
+// manager calls Auth0's management API with a token.
+type manager struct {
+	w     *world
+	token string
+}
+
+// auth0Manager is one with all scopes, or with those named.
+func auth0Manager(t testing.TB, w *world, scopes ...string) manager {
+	t.Helper()
+	ask := url.Values{"grant_type": {"client_credentials"}, "client_id": {"auth0-mgmt"}, "client_secret": {w.secrets["auth0-mgmt"]},
+		"audience": {w.issuers[auth0] + "/api/v2/"}}
+	if len(scopes) > 0 {
+		ask.Set("scope", strings.Join(scopes, " "))
+	}
+	return manager{w, w.form(t, w.tokenURL(auth0), ask).token(t)}
+}
+
+// call sends a request; body is JSON as a text, or what becomes JSON. As those of
+// node-auth0 2 its requests name their type with and without a body.
+func (m manager) call(t testing.TB, method, path string, body any) answer {
+	t.Helper()
+	text, ok := body.(string)
+	if !ok && body != nil {
+		text = encode(t, body)
+	}
+	return m.w.do(t, method, m.w.issuers[auth0]+"/api/v2/"+path, text, "Authorization", "Bearer "+m.token, "Content-Type", "application/json")
+}
+
+// refused fails unless the answer is an error in Auth0's shape with that status.
+func (a answer) refused(t testing.TB, status int, code string) {
+	t.Helper()
+	body := a.json(t)
+	message, _ := body["message"].(string)
+	if a.status != status || body["statusCode"] != float64(status) || body["error"] != http.StatusText(status) || message == "" ||
+		code != "" && body["errorCode"] != code {
+		t.Errorf("%d %s, want %d with errorCode %q", a.status, a.text, status, code)
+	}
+	if !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
+		t.Errorf("an error of Content-Type %q", a.header.Get("Content-Type"))
+	}
+}
+
+// made is the object of an answer of status 201, and its member of that name.
+func (a answer) made(t testing.TB, id string) (map[string]any, string) {
+	t.Helper()
+	a.wants(t, http.StatusCreated, "")
+	body := a.json(t)
+	text, _ := body[id].(string)
+	if text == "" {
+		t.Fatalf("%s has no %s", a.text, id)
+	}
+	return body, text
+}
+
+// unique names something that no other test makes.
+func unique(t testing.TB) string {
+	return strings.ToLower(strings.NewReplacer("/", ".", "_", "-", " ", "-", "#", "").Replace(t.Name()))
+}
+
+// newAPI and newApp make what a test changes.
+func (m manager) newAPI(t testing.TB) (id, identifier string) {
+	t.Helper()
+	identifier = "https://" + unique(t) + ".test/"
+	_, id = m.call(t, "POST", "resource-servers", map[string]any{"identifier": identifier, "name": "Orders",
+		"scopes": []any{map[string]any{"value": "list:users", "description": "List users"}, map[string]any{"value": "read:orders"}}}).made(t, "id")
+	return id, identifier
+}
+
+func (m manager) newApp(t testing.TB) (id, secret string) {
+	t.Helper()
+	body, id := m.call(t, "POST", "clients", map[string]any{"name": "Partner " + unique(t), "app_type": "non_interactive",
+		"grant_types": []string{"client_credentials"}, "token_endpoint_auth_method": "client_secret_post"}).made(t, "client_id")
+	secret, _ = body["client_secret"].(string)
+	if secret == "" {
+		t.Fatal("a new client has no secret")
+	}
+	return id, secret
+}
+
+// token asks for a token of an API.
+func (m manager) tokenFor(t testing.TB, id, secret, audience string) answer {
+	t.Helper()
+	return m.w.form(t, m.w.tokenURL(auth0), url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}, "audience": {audience}})
+}
+
+// TestAuth0ManagementWalk is what node-auth0 2, 4 and 7 do: an API, a client, a
+// grant, a token, and all of it deleted.
+func TestAuth0ManagementWalk(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	api, identifier := m.newAPI(t)
+	id, secret := m.newApp(t)
+
+	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusForbidden, "access_denied")
+	g, grant := m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": identifier, "scope": []string{"list:users"}}).made(t, "id")
+	if !strings.HasPrefix(grant, "cgr_") || g["audience"] != identifier || g["client_id"] != id {
+		t.Errorf("the grant is %v", g)
+	}
+	c := claims(t, m.tokenFor(t, id, secret, identifier).token(t))
+	if c["scope"] != "list:users" || c["aud"] != identifier {
+		t.Errorf("scope %v, aud %v", c["scope"], c["aud"])
+	}
+
+	m.call(t, "PATCH", "client-grants/"+grant, map[string]any{"scope": []string{"list:users", "read:orders"}}).wants(t, http.StatusOK, "")
+	if c := claims(t, m.tokenFor(t, id, secret, identifier).token(t)); c["scope"] != "list:users read:orders" {
+		t.Errorf("scope %v after the grant changed", c["scope"])
+	}
+	if a := m.call(t, "GET", "client-grants/"+grant, nil); a.status != http.StatusOK || a.json(t)["id"] != grant {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": identifier, "scope": []string{}}).refused(t, http.StatusConflict, "client_grant_conflict")
+
+	// node-auth0 2 sends a body along with DELETE.
+	for _, path := range []string{"client-grants/" + grant, "clients/" + id, "resource-servers/" + api} {
+		if a := m.call(t, "DELETE", path, "{}"); a.status != http.StatusNoContent || a.text != "" {
+			t.Errorf("DELETE %s: %d %s", path, a.status, a.text)
+		}
+		if path == "client-grants/"+grant {
+			m.tokenFor(t, id, secret, identifier).wants(t, http.StatusForbidden, "access_denied")
+		}
+		if a := m.call(t, "GET", path, nil); a.status != http.StatusNotFound {
+			t.Errorf("GET %s after its deletion: %d", path, a.status)
+		}
+	}
+	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusUnauthorized, "access_denied")
+}
+
+// TestAuth0SecretIsShownTwice: when a client is made and when its secret is
+// rotated, and never else, since only its hash is kept.
+func TestAuth0SecretIsShownTwice(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	_, identifier := m.newAPI(t)
+	id, secret := m.newApp(t)
+	m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": identifier, "scope": []string{"list:users"}}).made(t, "id")
+	for _, path := range []string{"clients/" + id, "clients?per_page=100", "clients/" + id + "?fields=client_secret"} {
+		if a := m.call(t, "GET", path, nil); a.status != http.StatusOK || strings.Contains(a.text, "client_secret\"") || strings.Contains(a.text, secret) {
+			t.Errorf("%s: %d %s", path, a.status, a.text)
+		}
+	}
+	if a := m.call(t, "PATCH", "clients/"+id, `{"name":"Renamed"}`); a.status != http.StatusOK || strings.Contains(a.text, "client_secret\"") || a.json(t)["name"] != "Renamed" {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	fresh, _ := m.call(t, "POST", "clients/"+id+"/rotate-secret", "{}").json(t)["client_secret"].(string)
+	if fresh == "" || fresh == secret {
+		t.Fatalf("the new secret is %q", fresh)
+	}
+	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusUnauthorized, "access_denied")
+	m.tokenFor(t, id, fresh, identifier).token(t)
+	if strings.Contains(w.logged.String(), fresh) || strings.Contains(w.logged.String(), secret) {
+		t.Error("the log has a secret")
+	}
+}
+
+// TestAuth0ScopePerOperation: each operation needs its own scope, and says which.
+func TestAuth0ScopePerOperation(t *testing.T) {
+	w := theWorld(t)
+	for _, op := range []struct{ method, path, scope string }{
+		{"GET", "clients", "read:clients"}, {"POST", "clients", "create:clients"}, {"GET", "clients/x", "read:clients"},
+		{"PATCH", "clients/x", "update:clients"}, {"DELETE", "clients/x", "delete:clients"}, {"POST", "clients/x/rotate-secret", "update:client_keys"},
+		{"GET", "resource-servers", "read:resource_servers"}, {"POST", "resource-servers", "create:resource_servers"},
+		{"GET", "resource-servers/x", "read:resource_servers"}, {"PATCH", "resource-servers/x", "update:resource_servers"},
+		{"DELETE", "resource-servers/x", "delete:resource_servers"},
+		{"GET", "client-grants", "read:client_grants"}, {"POST", "client-grants", "create:client_grants"},
+		{"GET", "client-grants/cgr_x_y", "read:client_grants"}, {"PATCH", "client-grants/cgr_x_y", "update:client_grants"},
+		{"DELETE", "client-grants/cgr_x_y", "delete:client_grants"},
+	} {
+		t.Run(op.method+" "+op.path, func(t *testing.T) {
+			var others []string
+			shown, err := w.node.Admin().API(t.Context(), admin.System(), "auth0-management")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for scope := range shown.Scopes {
+				if scope != op.scope {
+					others = append(others, scope)
+				}
+			}
+			a := auth0Manager(t, w, others...).call(t, op.method, op.path, nil)
+			a.refused(t, http.StatusForbidden, "insufficient_scope")
+			if a.json(t)["message"] != "Insufficient scope, expected any of: "+op.scope {
+				t.Errorf("the message is %v", a.json(t)["message"])
+			}
+			// With it alone the operation gets as far as what it is asked to do.
+			if a := auth0Manager(t, w, op.scope).call(t, op.method, op.path, `{}`); a.status == http.StatusForbidden || a.status == http.StatusUnauthorized || a.status >= 500 {
+				t.Errorf("with %s alone: %d %s", op.scope, a.status, a.text)
+			}
+		})
+	}
+}
+
+// TestAuth0NobodyGrantsWhatTheyDoNotHold: no call gives or changes power over the
+// server itself.
+func TestAuth0NobodyGrantsWhatTheyDoNotHold(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	audience := w.issuers[auth0] + "/api/v2/"
+	id, _ := m.newApp(t)
+	m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": audience, "scope": []string{"read:clients"}}).
+		refused(t, http.StatusForbidden, "")
+	m.tokenFor(t, "auth0-mgmt", w.secrets["auth0-mgmt"], audience).token(t)
+	for _, op := range []struct {
+		method, path string
+		body         any
+	}{
+		{"PATCH", "client-grants/cgr_auth0-management_auth0-mgmt", map[string]any{"scope": []string{"read:clients"}}},
+		{"DELETE", "client-grants/cgr_auth0-management_auth0-mgmt", nil},
+		{"POST", "clients/auth0-mgmt/rotate-secret", nil},
+		{"PATCH", "clients/auth0-mgmt", map[string]any{"token_endpoint_auth_method": "client_secret_basic"}},
+		{"PATCH", "resource-servers/auth0-management", map[string]any{"scopes": []any{}}},
+		{"DELETE", "resource-servers/auth0-management", nil},
+	} {
+		m.call(t, op.method, op.path, op.body).refused(t, http.StatusForbidden, "")
+	}
+	m.tokenFor(t, "auth0-mgmt", w.secrets["auth0-mgmt"], audience).token(t)
+	if a := m.call(t, "GET", "client-grants?client_id="+id, nil); a.text != "[]" {
+		t.Errorf("the refused grant is there: %s", a.text)
+	}
+}
+
+// TestAuth0SeesItsOwnOrganisation: what belongs to other issuers, also in part, is
+// not there.
+func TestAuth0SeesItsOwnOrganisation(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	for _, id := range []string{"billing", "okta-app", "everywhere", "nobody"} {
+		for _, op := range []struct {
+			method, path string
+			body         any
+		}{
+			{"GET", "clients/" + id, nil}, {"PATCH", "clients/" + id, map[string]any{"name": "Mine"}}, {"DELETE", "clients/" + id, nil},
+			{"POST", "clients/" + id + "/rotate-secret", nil},
+			{"POST", "client-grants", map[string]any{"client_id": id, "audience": auth0Audience, "scope": []string{}}},
+			{"GET", "client-grants/cgr_auth0-api_" + id, nil}, {"DELETE", "client-grants/cgr_auth0-api_" + id, nil},
+		} {
+			m.call(t, op.method, op.path, op.body).refused(t, http.StatusNotFound, "")
+		}
+	}
+	for _, id := range []string{"orders", "okta-api", "nothing", "okta-management", url.PathEscape("https://orders.example.com")} {
+		m.call(t, "GET", "resource-servers/"+id, nil).refused(t, http.StatusNotFound, "")
+		m.call(t, "DELETE", "resource-servers/"+id, nil).refused(t, http.StatusNotFound, "")
+	}
+	m.call(t, "POST", "client-grants", map[string]any{"client_id": "auth0-app", "audience": "https://orders.example.com", "scope": []string{}}).refused(t, http.StatusNotFound, "")
+	for _, a := range []answer{m.call(t, "GET", "clients?per_page=100", nil), m.call(t, "GET", "client-grants?take=100", nil)} {
+		for _, id := range []string{`"billing"`, `"okta-app"`, `"everywhere"`} {
+			if strings.Contains(a.text, id) {
+				t.Errorf("a list has the client %s", id)
+			}
+		}
+	}
+	if _, err := w.node.Admin().Client(t.Context(), admin.System(), "billing"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAuth0Pages: both ways through a list show each object once, and end.
+func TestAuth0Pages(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	var made []string
+	for i := range 5 {
+		_, id := m.call(t, "POST", "clients", map[string]any{"name": fmt.Sprintf("Page %d", i)}).made(t, "client_id")
+		made = append(made, id)
+		m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": auth0Audience, "scope": []string{"api.read"}}).made(t, "id")
+	}
+	t.Run("pages", func(t *testing.T) {
+		var seen []string
+		for page := 0; ; page++ {
+			body := m.call(t, "GET", fmt.Sprintf("clients?page=%d&per_page=2&include_totals=true", page), nil).json(t)
+			list, _ := body["clients"].([]any)
+			if body["start"] != float64(2*page) || body["limit"] != 2.0 || body["total"].(float64) < 5 {
+				t.Fatalf("page %d: start %v, limit %v, total %v", page, body["start"], body["limit"], body["total"])
+			}
+			if len(list) == 0 {
+				if want := int(body["total"].(float64)); len(seen) != want {
+					t.Errorf("%d seen, total is %d", len(seen), want)
+				}
+				break
+			}
+			for _, one := range list {
+				seen = append(seen, one.(map[string]any)["client_id"].(string))
+			}
+		}
+		complete(t, seen, made)
+	})
+	for _, path := range []string{"client-grants", "client-grants?audience=" + url.QueryEscape(auth0Audience), "clients"} {
+		t.Run("checkpoints of "+path, func(t *testing.T) {
+			name, _, _ := strings.Cut(path, "?")
+			name = strings.ReplaceAll(name, "-", "_")
+			target, _ := url.Parse(path)
+			var seen []string
+			for from := ""; ; {
+				q := target.Query()
+				q.Set("take", "2")
+				if from != "" {
+					q.Set("from", from)
+				}
+				body := m.call(t, "GET", target.Path+"?"+q.Encode(), nil).json(t)
+				for _, one := range body[name].([]any) {
+					seen = append(seen, one.(map[string]any)["client_id"].(string))
+				}
+				next, more := body["next"].(string)
+				if !more {
+					break
+				}
+				from = next
+			}
+			complete(t, seen, made)
+		})
+	}
+	if a := m.call(t, "GET", "client-grants?client_id="+made[0], nil); strings.Count(a.text, `"id"`) != 1 {
+		t.Errorf("the grants of one client are %s", a.text)
+	}
+	for _, path := range []string{"clients?page=1000&per_page=100", "resource-servers?page=1000", "client-grants?page=1000", "client-grants?audience=nothing", "clients?is_global=true"} {
+		if a := m.call(t, "GET", path, nil); a.status != http.StatusOK || a.text != "[]" {
+			t.Errorf("%s: %d %s", path, a.status, a.text)
+		}
+	}
+}
+
+// complete fails unless every client of want was seen, and none twice.
+func complete(t *testing.T, seen, want []string) {
+	t.Helper()
+	for _, id := range want {
+		if !slices.Contains(seen, id) {
+			t.Errorf("%s was not seen", id)
+		}
+	}
+	count := map[string]int{}
+	for _, id := range seen {
+		if count[id]++; slices.Contains(want, id) && count[id] > 1 {
+			t.Errorf("%s was seen twice", id)
+		}
+	}
+}
