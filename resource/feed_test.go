@@ -39,19 +39,25 @@ type feedIssuer struct {
 
 func newFeedIssuer(t testing.TB) *feedIssuer {
 	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &feedIssuer{
-		issuer: &issuer{signers: []*jose.Signer{signer(t, jose.ES256, "k1", symbolon.TypAccessToken)}},
-		key:    key, now: time.Now, news: make(chan struct{}),
-		set: symbolon.RevocationSet{Epoch: 1, Seq: 10, Entries: []symbolon.RevocationEntry{}, Pending: []symbolon.PendingDenial{}, Merged: []string{}},
-	}
+	f := unservedFeed(t)
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
 	f.url, f.set.Issuer = srv.URL, srv.URL
 	return f
+}
+
+// unservedFeed is one that the test serves, under f.url and f.set.Issuer.
+func unservedFeed(t testing.TB) *feedIssuer {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &feedIssuer{
+		issuer: &issuer{signers: []*jose.Signer{signer(t, jose.ES256, "k1", symbolon.TypAccessToken)}},
+		key:    key, now: time.Now, news: make(chan struct{}),
+		set: symbolon.RevocationSet{Epoch: 1, Seq: 10, Entries: []symbolon.RevocationEntry{}, Pending: []symbolon.PendingDenial{}, Merged: []string{}},
+	}
 }
 
 func (f *feedIssuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {

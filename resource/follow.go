@@ -48,6 +48,8 @@ type follower struct {
 
 	wake chan struct{} // ends a pause
 
+	copies setKeeper
+
 	// Of the goroutine that follows alone.
 	keys      *jose.KeySet
 	keysAt    time.Time
@@ -63,6 +65,7 @@ func (f *follower) init(cfg *Config, issuer string) {
 	f.cfg, f.issuer, f.tried, f.wake = cfg, issuer, make(chan struct{}), make(chan struct{}, 1)
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.begin = sync.OnceFunc(f.start)
+	f.copies.write = f.store
 }
 
 func (f *follower) start() {
@@ -111,6 +114,7 @@ func (f *follower) close() {
 	f.cancel()
 	f.mu.Unlock()
 	f.wg.Wait()
+	f.copies.close()
 }
 
 func (f *follower) wasTried() { f.once.Do(func() { close(f.tried) }) }

@@ -48,7 +48,10 @@ func (f *follower) poll() (again time.Duration, err error) {
 	f.current.Store(next)
 	f.heard.Store(now.UnixNano())
 	if len(set.Entries) > 0 || len(set.Pending)+len(set.Merged) > 0 || set.Since == 0 || now.Sub(f.stored).Abs() >= storeAgain {
-		f.store(next, at, now)
+		f.stored = now
+		if f.cfg.DataDir != "" {
+			f.copies.keep(next, at, now)
+		}
 	}
 	return 0, nil
 }

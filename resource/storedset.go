@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -83,10 +84,6 @@ func (f *follower) read() (*heldSet, places, time.Time, error) {
 
 // store writes the copy. That it fails ends nothing: the set is in memory.
 func (f *follower) store(set *heldSet, at places, heard time.Time) {
-	f.stored = heard
-	if f.cfg.DataDir == "" {
-		return
-	}
 	s := storedSet{V: storedVersion, Issuer: f.issuer, SetURI: at.set, KeysURI: at.keys, Heard: heard.Unix()}
 	var err error
 	if s.Set, err = json.Marshal(set.whole(f.issuer)); err == nil {
@@ -95,5 +92,75 @@ func (f *follower) store(set *heldSet, at places, heard time.Time) {
 	}
 	if err != nil {
 		f.cfg.Logger.Warn("the issuer's revocation set cannot be stored; a start while the issuer is away would not know what is denied", "file", f.storedPath(), "error", err)
+	}
+}
+
+// storePause is the least time between the beginnings of two writes. A set can
+// have megabytes, and each denial makes another one. What a crash loses by it, the
+// issuer tells again: the copy says from where on.
+const storePause = 5 * time.Second
+
+// setKeeper writes the last set of those that it was given, behind the back of who
+// gives them, one at a time.
+type setKeeper struct {
+	write func(set *heldSet, at places, heard time.Time)
+
+	mu      sync.Mutex
+	next    func()        // writes what was given last; nil: that was done
+	timer   *time.Timer   // the next write; nil: none is planned
+	writing chan struct{} // closed when the write under way ends; nil: none is
+	began   time.Time     // when the last one did
+}
+
+// keep has the set written, unless another one comes before it is.
+func (k *setKeeper) keep(set *heldSet, at places, heard time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.next = func() { k.write(set, at, heard) }
+	k.plan()
+}
+
+// plan sees to what is to be written; the lock is held.
+func (k *setKeeper) plan() {
+	if k.next != nil && k.timer == nil && k.writing == nil {
+		k.timer = time.AfterFunc(storePause-time.Since(k.began), k.flush)
+	}
+}
+
+// flush writes what is to be written, unless somebody does.
+func (k *setKeeper) flush() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.next == nil || k.writing != nil {
+		return
+	}
+	write, done := k.next, make(chan struct{})
+	k.next, k.timer, k.writing, k.began = nil, nil, done, time.Now()
+	k.mu.Unlock()
+	write()
+	k.mu.Lock()
+	k.writing = nil
+	close(done)
+	k.plan()
+}
+
+// close writes what is left; nothing is given any more.
+func (k *setKeeper) close() {
+	for {
+		k.mu.Lock()
+		if k.timer != nil {
+			k.timer.Stop()
+			k.timer = nil
+		}
+		left, writing := k.next != nil, k.writing
+		k.mu.Unlock()
+		switch {
+		case writing != nil:
+			<-writing
+		case left:
+			k.flush()
+		default:
+			return
+		}
 	}
 }
