@@ -6,8 +6,7 @@ import (
 )
 
 // Places bounds how many requests of one kind are under way, in all and from one
-// network: what one owner usually has, an IPv4 /24 or an IPv6 /48. Its exported
-// fields are set before the first use.
+// Network. Its exported fields are set before the first use.
 type Places struct {
 	InAll, PerNetwork int
 
@@ -20,7 +19,7 @@ type Places struct {
 // Release, unless there are no more. An address that is none (a Unix socket) is of
 // no network.
 func (p *Places) Take(peer netip.Addr) bool {
-	network := networkOf(peer)
+	network := Network(peer)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken >= p.InAll || network.IsValid() && p.networks[network] >= p.PerNetwork {
@@ -38,7 +37,7 @@ func (p *Places) Take(peer netip.Addr) bool {
 
 // Release gives a place back that Take gave to that address.
 func (p *Places) Release(peer netip.Addr) {
-	network := networkOf(peer)
+	network := Network(peer)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.taken--
@@ -50,11 +49,13 @@ func (p *Places) Release(peer netip.Addr) {
 	}
 }
 
-func networkOf(peer netip.Addr) netip.Prefix {
+// Network is what the owner of the address usually has: an IPv4 /24 or an IPv6 /48.
+// Of no address it is the zero Prefix.
+func Network(peer netip.Addr) netip.Prefix {
 	bits := 24
 	if peer.Is6() {
 		bits = 48
 	}
-	network, _ := peer.Prefix(bits) // of no address: the zero prefix
+	network, _ := peer.Prefix(bits)
 	return network
 }
