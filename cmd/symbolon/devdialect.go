@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -115,6 +117,12 @@ func (s *standIn) prepare() (err error) {
 		s.Management, err = s.keepSecret("management.secret")
 	}
 	return err
+}
+
+// ManagementScopes are all those of the vendor's management API.
+func (s *standIn) ManagementScopes() []string {
+	issuer := registry.Issuer{ID: s.Dialect, URL: s.URL, Dialect: s.Dialect}
+	return slices.Sorted(maps.Keys(issuer.Management(s.Default).Scopes))
 }
 
 // keepPair makes a key pair and its public key as a JWK, unless it is there.

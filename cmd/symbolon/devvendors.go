@@ -62,7 +62,8 @@ clients:
     issuers: [okta, okta-default]
 ` + stateClient + `    access:
       okta-api: [api.read]
-      okta-management: [okta.apps.manage, okta.apps.read, okta.users.read]
+      okta-management:{{range .ManagementScopes}}
+        - {{.}}{{end}}
 resource_servers:
   - {api: okta-api, client: okta-demo}
 ` + stateOperators + `operator_tokens:
@@ -110,19 +111,8 @@ clients:
     issuers: [auth0]
     secrets: [{id: s1, value_from: {file: management.secret}}]
     access:
-      auth0-management:
-        - create:clients
-        - read:clients
-        - update:clients
-        - delete:clients
-        - create:resource_servers
-        - read:resource_servers
-        - update:resource_servers
-        - delete:resource_servers
-        - create:client_grants
-        - read:client_grants
-        - update:client_grants
-        - delete:client_grants
+      auth0-management:{{range .ManagementScopes}}
+        - {{.}}{{end}}
 ` + stateOperators
 
 const auth0Env = `# An API that checks tokens, and a client of it.
