@@ -27,6 +27,20 @@ func (a *Admin) Grant(ctx context.Context, actor Actor, t Target, access Access)
 	})
 }
 
+// Regrant puts other scopes in the place of those that a client may ask of an API,
+// to which it has access. Where some go, its tokens for the API are denied.
+func (a *Admin) Regrant(ctx context.Context, actor Actor, t Target, access Access) (Client, int64, error) {
+	return a.editClient(ctx, actor, t, "client.grant", func(_ *change, _ *staged, client *registry.Client) error {
+		if _, ok := client.Access[access.API]; !ok {
+			return refused("`symbolon client show "+client.ID+"` shows its access", "client %s has no access to API %q", client.ID, access.API)
+		}
+		scopes := append([]string{}, access.Scopes...)
+		slices.Sort(scopes)
+		client.Access[access.API] = slices.Compact(scopes)
+		return nil
+	})
+}
+
 // Ungrant takes scopes of an API, or all access to it, from a client. Its
 // tokens for the API are denied.
 func (a *Admin) Ungrant(ctx context.Context, actor Actor, t Target, access Access) (Client, int64, error) {

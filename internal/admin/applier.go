@@ -56,7 +56,8 @@ func mayApply(actor Actor, s State) error {
 	for _, need := range []struct {
 		n          int
 		permission Permission
-	}{{1, ClientsWrite}, {len(s.Issuers), IssuersWrite}, {len(s.APIs), APIsWrite}, {len(s.Operators), GrantsAdmin}} {
+	}{{1, ClientsWrite}, {len(s.Issuers), IssuersWrite}, {len(s.APIs), APIsWrite}, {len(s.Operators), GrantsAdmin},
+		{len(s.OperatorTokens), GrantsAdmin}} {
 		if need.n == 0 {
 			continue
 		}
@@ -82,7 +83,7 @@ func (p *applier) run() error {
 	if err := p.readMarks(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{p.issuers, p.apis, p.clients, p.operators} {
+	for _, step := range []func() error{p.issuers, p.apis, p.clients, p.operators, p.operatorTokens} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -296,7 +297,7 @@ func (p *applier) plan() (Plan, error) {
 
 // planned are the kinds that a plan lists, in its order. Keys and denials
 // follow from them.
-var planned = []string{registry.KindIssuer, registry.KindAPI, registry.KindClient, registry.KindOperator}
+var planned = []string{registry.KindIssuer, registry.KindAPI, registry.KindClient, registry.KindOperator, registry.KindOperatorToken}
 
 func actionOf(s *staged) Action {
 	before, _ := s.before.(*registry.Client)

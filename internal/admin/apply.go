@@ -28,10 +28,14 @@ type State struct {
 	Clients   []Named[registry.Client]   `json:"clients,omitempty"`
 	Operators []Named[registry.Operator] `json:"operators,omitempty"`
 
+	OperatorTokens []Named[registry.OperatorToken] `json:"operator_tokens,omitempty"`
+
 	// Values are the plain secrets that the file points at with value_from. The
 	// client's Secrets has an entry of the same id with an empty Hash. They are
 	// hashed where they are compared with what is stored.
 	Values SecretValues `json:"-"`
+	// TokenValues are those of operator tokens, by the token's id.
+	TokenValues map[string]Secret `json:"-"`
 }
 
 // SecretValues are plain secrets: client id → credential id → value.

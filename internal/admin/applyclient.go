@@ -168,8 +168,11 @@ func (p *applier) sameSecret(s *staged, have *registry.Secret, n Named[registry.
 // refuse turns an error of an operation into a problem at its place.
 func (p *applier) refuse(r ref, path string, err error) {
 	problem := registry.Problem{Kind: r.kind, ID: r.id, Path: path, Message: err.Error()}
-	if e, ok := err.(*Error); ok {
+	switch e := err.(type) {
+	case *Error:
 		problem.Message, problem.Fix = e.Message, e.Fix
+	case registry.Problems:
+		problem.Message, problem.Fix = e[0].Message, e[0].Fix
 	}
 	p.problems = append(p.problems, problem)
 }

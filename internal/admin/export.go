@@ -32,7 +32,10 @@ func (a *Admin) Export(ctx context.Context, actor Actor, set string) (State, err
 	if out.Clients, err = export[registry.Client](ctx, a, registry.KindClient, set); err != nil {
 		return out, err
 	}
-	out.Operators, err = export[registry.Operator](ctx, a, registry.KindOperator, set)
+	if out.Operators, err = export[registry.Operator](ctx, a, registry.KindOperator, set); err != nil {
+		return out, err
+	}
+	out.OperatorTokens, err = export[registry.OperatorToken](ctx, a, registry.KindOperatorToken, set)
 	return out, err
 }
 

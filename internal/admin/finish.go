@@ -68,7 +68,7 @@ func (c *change) validate() error {
 			}
 			found = append(found, p...)
 		}
-		between = between || s.kind == registry.KindIssuer || s.kind == registry.KindAPI || s.kind == registry.KindClient
+		between = between || s.kind == registry.KindIssuer || s.kind == registry.KindAPI || s.kind == registry.KindClient || s.kind == registry.KindOperatorToken
 	}
 	if len(found) > 0 || !between {
 		return found.Err() // rules between objects rest on valid ones
@@ -92,6 +92,7 @@ func (c *change) validate() error {
 	}
 	for _, check := range []func() (registry.Problems, error){
 		c.checkResourceServers, func() (registry.Problems, error) { return c.checkFit(v) },
+		func() (registry.Problems, error) { return c.checkTokens(v) },
 	} {
 		more, err := check()
 		if err != nil {

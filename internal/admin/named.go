@@ -162,6 +162,8 @@ func otherWay(kind, path string) string {
 		return "make another issuer: programs know one by its dialect"
 	case kind == registry.KindAPI && top == "issuer":
 		return "make another API, give access to it, then delete this one"
+	case kind == registry.KindOperatorToken && top == "hash":
+		return "another value needs another token: create one, and delete this"
 	case top == "id":
 		return fmt.Sprintf("an id is for ever; make another %s", word(kind))
 	}

@@ -10,9 +10,9 @@ import (
 
 // prune sees to what the set owns and the file no longer names. It disables
 // first and deletes on the next run, and touches only clients and APIs: an
-// issuer, a key or an operator goes by hand.
+// issuer, a key, an operator or an operator token goes by hand.
 func (p *applier) prune() error {
-	for _, kind := range []string{registry.KindClient, registry.KindAPI, registry.KindIssuer, registry.KindOperator} {
+	for _, kind := range []string{registry.KindClient, registry.KindAPI, registry.KindIssuer, registry.KindOperator, registry.KindOperatorToken} {
 		ids, err := p.tx.Find(kind, registry.AttrManagedBy, p.set)
 		if err != nil {
 			return err
@@ -31,7 +31,7 @@ func (p *applier) prune() error {
 
 func (p *applier) pruneOne(r ref) error {
 	switch {
-	case r.kind == registry.KindIssuer || r.kind == registry.KindOperator:
+	case r.kind == registry.KindIssuer || r.kind == registry.KindOperator || r.kind == registry.KindOperatorToken:
 		p.note(r, Note{Text: "the file no longer names it; nothing but a person deletes it",
 			Undo: fmt.Sprintf("symbolon %s delete %s", verb(r.kind), r.id)})
 		return nil

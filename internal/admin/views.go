@@ -120,6 +120,20 @@ type Operator struct {
 	Version   int64     `json:"version"`
 }
 
+// OperatorToken is an operator token as it is shown.
+type OperatorToken struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Role      string    `json:"role"`
+	Issuers   []string  `json:"issuers" doc:"At whose objects it is good"`
+	SSWS      bool      `json:"ssws" doc:"Whether programs for Okta may send it with the scheme SSWS"`
+	Expires   time.Time `json:"expires,omitzero"`
+	ManagedBy string    `json:"managed_by"`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"`
+	Version   int64     `json:"version"`
+}
+
 // Key is a signing key as it is shown.
 type Key struct {
 	ID        string    `json:"id" doc:"kid"`
@@ -214,6 +228,11 @@ func showSecrets(c *registry.Client, used map[string]time.Time) []SecretInfo {
 func showOperator(o *registry.Operator, version int64) Operator {
 	return Operator{ID: o.ID, Name: o.Name, Email: o.Email, Role: o.Role, ManagedBy: o.ManagedBy,
 		Created: o.Created, Updated: o.Updated, Version: version}
+}
+
+func showOperatorToken(t *registry.OperatorToken, version int64) OperatorToken {
+	return OperatorToken{ID: t.ID, Name: t.Name, Role: t.Role, Issuers: append([]string{}, t.Issuers...), SSWS: t.SSWS, Expires: t.Expires,
+		ManagedBy: t.ManagedBy, Created: t.Created, Updated: t.Updated, Version: version}
 }
 
 func showKey(k *registry.Key, now time.Time) Key {

@@ -7,13 +7,17 @@ import "encoding/json"
 // they are the ones that are stored.
 type wireApply struct {
 	ApplyRequest
-	Values map[string]map[string]string `json:"values,omitempty"` // client id → credential id → value
+	Values      map[string]map[string]string `json:"values,omitempty"`       // client id → credential id → value
+	TokenValues map[string]string            `json:"token_values,omitempty"` // operator token id → value
 }
 
 // EncodeApply writes a request for the server. The result holds secrets: it
 // goes over the local socket or TLS, and nowhere else.
 func EncodeApply(req ApplyRequest) ([]byte, error) {
-	w := wireApply{ApplyRequest: req, Values: make(map[string]map[string]string)}
+	w := wireApply{ApplyRequest: req, Values: make(map[string]map[string]string), TokenValues: make(map[string]string)}
+	for id, value := range req.Objects.TokenValues {
+		w.TokenValues[id] = value.Reveal()
+	}
 	for client, secrets := range req.Objects.Values {
 		w.Values[client] = make(map[string]string)
 		for id, value := range secrets {
@@ -37,6 +41,12 @@ func DecodeApply(doc []byte) (ApplyRequest, error) {
 		for id, value := range secrets {
 			req.Objects.Values[client][id] = NewSecret(value)
 		}
+	}
+	for id, value := range w.TokenValues {
+		if req.Objects.TokenValues == nil {
+			req.Objects.TokenValues = make(map[string]Secret)
+		}
+		req.Objects.TokenValues[id] = NewSecret(value)
 	}
 	return req, nil
 }

@@ -33,6 +33,13 @@ func (h *handler) makeRoutes() *http.ServeMux {
 	objects(h, api, "/operators", crud[registry.Operator, admin.Operator]{
 		kind: registry.KindOperator, create: a.CreateOperator, update: a.UpdateOperator, delete: a.DeleteOperator, show: a.Operator, list: a.Operators})
 
+	get(h, api, "/operator-tokens", h.listOperatorTokens)
+	post(h, api, "/operator-tokens", http.StatusCreated, h.createOperatorToken)
+	get(h, api, "/operator-tokens/{id}", h.showOperatorToken)
+	put(h, api, "/operator-tokens/{id}", h.putOperatorToken)
+	patch(h, api, "/operator-tokens/{id}", h.updateOperatorToken)
+	del(h, api, "/operator-tokens/{id}", h.deleteOperatorToken)
+
 	get(h, api, "/clients", h.listClients)
 	post(h, api, "/clients", http.StatusCreated, h.createClient)
 	get(h, api, "/clients/{id}", h.showClient)

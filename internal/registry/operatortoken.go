@@ -16,14 +16,14 @@ const (
 // CheckTokenValue says what keeps a value from being that of an operator token,
 // and the way out; message is "" when nothing does. It never repeats the value.
 func CheckTokenValue(value string) (message, fix string) {
-	const generated = "leave the value out, and the server makes one"
+	const generated = "leave the value out and the server makes one, or take 64 random digits: openssl rand -hex 32"
 	switch {
 	case len(value) < MinTokenValue:
 		return "the value has less than 32 octets: it could be guessed", generated
 	case len(value) > maxTokenValue:
 		return "the value has more than 512 octets", generated
 	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "the value has other characters than visible ASCII, which do not travel in a header", generated + "; a file ends without a second line"
+		return "the value has other characters than visible ASCII, which do not travel in a header", generated
 	}
 	return "", ""
 }

@@ -20,8 +20,9 @@ type file struct {
 
 	ResourceServers []resourceServer `yaml:"resource_servers"`
 
-	OperatorTokens config.Later `yaml:"operator_tokens"`
-	Rules          config.Later `yaml:"rules"`
+	OperatorTokens []operatorToken `yaml:"operator_tokens"`
+
+	Rules config.Later `yaml:"rules"`
 }
 
 type issuer struct {

@@ -91,6 +91,12 @@ func (l *loader) objects(f *file) {
 		l.state.Clients = append(l.state.Clients, add(l, c.place, registry.KindClient, o, o.Validate()))
 		l.secrets(c)
 	}
+	for i := range f.OperatorTokens {
+		t := &f.OperatorTokens[i]
+		o := t.object()
+		l.state.OperatorTokens = append(l.state.OperatorTokens, add(l, t.place, registry.KindOperatorToken, o, o.Validate()))
+		l.tokenValue(t)
+	}
 	for i := range f.Operators {
 		o := f.Operators[i].object()
 		l.state.Operators = append(l.state.Operators, add(l, f.Operators[i].place, registry.KindOperator, o, o.Validate()))
@@ -131,7 +137,7 @@ func namedFields(kind string, place *config.Value) admin.Fields {
 	for _, key := range place.Keys() {
 		v := place.Key(key)
 		switch {
-		case key == "id":
+		case key == "id" || key == "value_from" && kind == registry.KindOperatorToken:
 		case key == "token" && kind != registry.KindClient || key == "keys" && kind == registry.KindIssuer:
 			for _, member := range v.Keys() {
 				fields = append(fields, key+"."+member)
@@ -209,6 +215,8 @@ var lists = map[string]string{
 	registry.KindAPI:      "apis",
 	registry.KindClient:   "clients",
 	registry.KindOperator: "operators",
+
+	registry.KindOperatorToken: "operator_tokens",
 }
 
 // where places problems that are found later.

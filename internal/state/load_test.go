@@ -51,12 +51,13 @@ clients:
     default_api: orders                # or a list: one per issuer
     claims: {role: batch}
 operators: [{id: ann, name: Ann Example, email: ann@example.com, role: admin}]
+operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]
 `
 
 var generated = registry.FormatSecret([32]byte{7})
 
 func environment(name string) (string, bool) {
-	v, ok := map[string]string{"BILLING_SECRET": generated, "OLD_SECRET": "correct horse"}[name]
+	v, ok := map[string]string{"BILLING_SECRET": generated, "OLD_SECRET": "correct horse", "CI_TOKEN": generated}[name]
 	return v, ok
 }
 
@@ -111,7 +112,12 @@ func TestExample(t *testing.T) {
 			Object: registry.Operator{ID: "ann", Name: "Ann Example", Email: "ann@example.com", Role: "admin"},
 			Fields: admin.Fields{"email", "name", "role"},
 		}},
-		Values: admin.SecretValues{"billing": {"s1": admin.NewSecret(generated)}},
+		OperatorTokens: []admin.Named[registry.OperatorToken]{{
+			Object: registry.OperatorToken{ID: "ci", Role: "operator", Issuers: []string{"okta"}, SSWS: true, Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)},
+			Fields: admin.Fields{"expires", "issuers", "role", "ssws"},
+		}},
+		Values:      admin.SecretValues{"billing": {"s1": admin.NewSecret(generated)}},
+		TokenValues: map[string]admin.Secret{"ci": admin.NewSecret(generated)},
 	}
 	if diff := cmp.Diff(want, got.Objects, secrets, plainCredentials); diff != "" {
 		t.Error(diff)
@@ -179,8 +185,7 @@ func TestFormsOfASecret(t *testing.T) {
 // What a later version will have is refused by name, never ignored.
 func TestKeysOfLaterVersionsAreRefused(t *testing.T) {
 	for key, tt := range map[string]struct{ text, place string }{
-		"rules":           {"set: main\nrules: []\n", "2:1"},
-		"operator_tokens": {"operator_tokens: [{id: ci, role: operator, issuers: [okta], expires: 2027-01-01, ssws: true, value_from: {env: CI_TOKEN}}]\n", "1:1"},
+		"rules": {"set: main\nrules: []\n", "2:1"},
 	} {
 		_, err := parse(tt.text)
 		key = strings.TrimSpace(key)
@@ -249,6 +254,20 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"profile", "issuers: [{id: p, profile: fapi1}]\n", `state.yaml:1:28: issuers.p.profile: not a known value; write standard or fapi2`},
 		{"auth", "clients: [{id: p, auth: [client_secret_jwt]}]\n", `state.yaml:1:26: clients.p.auth.client_secret_jwt: client_secret_jwt needs symmetric keys`},
 		{"role", "operators: [{id: ann, role: root}]\n", `state.yaml:1:29: operators.ann.role: not a role; write`},
+		{"dialect", "issuers:\n  - {id: kc, url: \"https://kc.example\", dialect: keycloak}\n", `state.yaml:2:50: issuers.kc.dialect: not a known value; write okta, auth0, curity or simple, or remove it`},
+		{"dialect of the default", "issuers:\n  - {id: default, dialect: okta}\n", `state.yaml:2:28: issuers.default.dialect: the default issuer speaks the standards alone; make another issuer`},
+		{"dialect at a wrong path", "issuers:\n  - {id: o, dialect: okta, url: \"https://o.example/oauth2/v1\"}\n", `state.yaml:2:33: issuers.o.url: not where Okta has authorization servers; write https://HOST for`},
+		{"dialect with a strict profile", "issuers:\n  - {id: o, dialect: auth0, url: \"https://o.example\", profile: fapi2}\n", `state.yaml:2:64: issuers.o.profile: a dialect lets pass what the profile fapi2 forbids; remove one of them`},
+		{"dialect without nonces", "issuers:\n  - {id: o, dialect: okta, url: \"https://o.example\", dpop_nonce: off}\n", `state.yaml:2:66: issuers.o.dpop_nonce: programs for Okta`},
+		{"token role", "operator_tokens:\n  - {id: ci, role: root, issuers: [okta], value_from: {env: CI_TOKEN}}\n", `state.yaml:2:20: operator_tokens.ci.role: not a role; write "viewer", "operator" or "admin"`},
+		{"token issuers", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [], value_from: {env: CI_TOKEN}}\n", `state.yaml:2:28: operator_tokens.ci.issuers: missing: a token is good at some issuers, never at all; name one at least`},
+		{"token issuer", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [Okta], value_from: {env: CI_TOKEN}}\n", `state.yaml:2:38: operator_tokens.ci.issuers.0: not an id`},
+		{"token in plain text", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [okta], value: hunter2hunter2hunter2hunter2hunter2}\n", `state.yaml:2:52: operator_tokens.ci.value: the plain value of a token does not belong into this file; write value_from`},
+		{"token without value", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [okta]}\n", `state.yaml:2:5: operator_tokens.ci: want one of value_from and hash; write value_from`},
+		{"token with a short value", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [okta], value_from: {env: OLD_SECRET}}\n", `state.yaml:2:45: operator_tokens.ci.value_from: the value has less than 32 octets: it could be guessed; put a generated value there: openssl rand -hex 32`},
+		{"token that is not in the environment", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [okta], value_from: {env: NOT_SET}}\n", `state.yaml:2:45: operator_tokens.ci.value_from: the environment variable NOT_SET is not set`},
+		{"token with a bad hash", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [okta], hash: \"sha256:12\"}\n", `state.yaml:2:51: operator_tokens.ci.hash: not "sha256:" and 64 lower-case hexadecimal digits`},
+		{"token twice", "operator_tokens:\n  - {id: ci, hash: \"" + hash + "\"}\n  - {id: ci, hash: \"" + hash + "\"}\n", `state.yaml:3:10: operator_tokens.ci: named twice, first in line 2`},
 		{"identifier", "apis: [{id: o, identifier: \"https://o.example/#x\"}]\n", `state.yaml:1:28: apis.o.identifier: not an absolute URI`},
 		{"empty list value", "clients:\n", `state.yaml:1:9: clients: has no value; write one, or remove the key`},
 		{"empty file", "", `state.yaml:1:1: the file is empty`},

@@ -18,7 +18,7 @@ import (
 // owner that the file names; with "" it names none.
 func Marshal(set string, s admin.State) ([]byte, error) {
 	var m config.Map
-	if set != "" || len(s.Issuers)+len(s.APIs)+len(s.Clients)+len(s.Operators) == 0 {
+	if set != "" || len(s.Issuers)+len(s.APIs)+len(s.Clients)+len(s.Operators)+len(s.OperatorTokens) == 0 {
 		m = append(m, config.Pair{Key: "set", Value: cmp.Or(set, DefaultSet)})
 	}
 	m = appendList(m, "issuers", s.Issuers, issuerMap)
@@ -36,6 +36,12 @@ func Marshal(set string, s admin.State) ([]byte, error) {
 		return nil, err
 	}
 	m = appendList(m, "operators", s.Operators, operatorMap)
+	for _, t := range s.OperatorTokens {
+		if t.Object.Hash == "" {
+			return nil, fmt.Errorf("operator token %s has no hash to write", t.Object.ID)
+		}
+	}
+	m = appendList(m, "operator_tokens", s.OperatorTokens, operatorTokenMap)
 	return config.Marshal(m)
 }
 

@@ -21,7 +21,8 @@ import (
 )
 
 func TestMarshalExample(t *testing.T) {
-	r, err := parse(strings.Replace(example, "value_from: {env: BILLING_SECRET}", `hash: "`+registry.HashGenerated(generated)+`"`, 1))
+	hash := `hash: "` + registry.HashGenerated(generated) + `"`
+	r, err := parse(strings.NewReplacer("value_from: {env: BILLING_SECRET}", hash, "value_from: {env: CI_TOKEN}", hash).Replace(example))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +91,13 @@ operators:
     name: Ann Example
     email: ann@example.com
     role: admin
+operator_tokens:
+  - id: ci
+    role: operator
+    issuers: [okta]
+    ssws: true
+    expires: 2027-01-01
+    hash: sha256:` + registry.HashGenerated(generated)[7:] + `
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
@@ -178,6 +186,7 @@ func drawIssuer(t *rapid.T, id string) admin.Named[registry.Issuer] {
 		"url":            func() { o.URL = "https://" + id + ".example/" + id },
 		"token.lifetime": func() { o.Token.Lifetime = drawDuration(t, registry.MaxLifetime) },
 		"profile":        func() { o.Profile = registry.ProfileStandard },
+		"dialect":        func() { o.Dialect = rapid.SampledFrom([]string{"", registry.DialectCurity}).Draw(t, "dialect") },
 		"audience": func() {
 			o.Audience = rapid.SampledFrom([]string{"", "api://default", "true", "010"}).Draw(t, "audience")
 		},
@@ -322,6 +331,21 @@ func drawOperator(t *rapid.T, id string) admin.Named[registry.Operator] {
 	return n
 }
 
+func drawOperatorToken(t *rapid.T, id string) admin.Named[registry.OperatorToken] {
+	var n admin.Named[registry.OperatorToken]
+	o := &n.Object
+	o.ID, o.Hash = id, registry.HashGenerated(id)
+	n.Fields = append(named(t, map[string]func(){
+		"name":    func() { o.Name = someText.Draw(t, "name") },
+		"role":    func() { o.Role = registry.RoleViewer },
+		"issuers": func() { o.Issuers = rapid.SliceOfNDistinct(someID, 1, 3, rapid.ID[string]).Draw(t, "issuers") },
+		"ssws":    func() { o.SSWS = rapid.Bool().Draw(t, "ssws") },
+		"expires": func() { o.Expires = someTime.Draw(t, "at") },
+	}), "hash")
+	slices.Sort(n.Fields)
+	return n
+}
+
 func drawList[T any](t *rapid.T, label string, draw func(*rapid.T, string) admin.Named[T]) []admin.Named[T] {
 	var list []admin.Named[T]
 	for _, id := range rapid.SliceOfNDistinct(someID, 0, 3, rapid.ID[string]).Draw(t, label) {
@@ -335,6 +359,7 @@ func TestMarshalIsLoadedBack(t *testing.T) {
 		want := admin.State{
 			Issuers: drawList(t, "issuers", drawIssuer), APIs: drawList(t, "apis", drawAPI),
 			Clients: drawList(t, "clients", drawClient), Operators: drawList(t, "operators", drawOperator),
+			OperatorTokens: drawList(t, "operator tokens", drawOperatorToken),
 		}
 		if rapid.Bool().Draw(t, "resource servers") {
 			for i := range want.APIs {

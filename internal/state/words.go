@@ -35,8 +35,11 @@ func Words(plan admin.Plan) []string {
 }
 
 func kindWord(kind string) string {
-	if kind == registry.KindAPI {
+	switch kind {
+	case registry.KindAPI:
 		return "API"
+	case registry.KindOperatorToken:
+		return "operator token"
 	}
 	return kind
 }
