@@ -2,6 +2,8 @@ package resource
 
 import (
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,24 +123,37 @@ func TestASetFromTheFuture(t *testing.T) {
 // TestManyRequestsAskOnce: whatever happens at the API, its issuer is asked by one
 // request at a time, and not again at once after an answer that comes at once.
 func TestManyRequestsAskOnce(t *testing.T) {
-	f := newFeedIssuer(t)
-	f.answer = func(w http.ResponseWriter, r *http.Request) { // always news, and never a wait
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.set.Seq++
-		w.Write(f.text(0, 0))
-	}
-	a := followed(t, f, nil)
-	begin := time.Now()
-	token := f.token(t, nil)
-	for time.Since(begin) < 2*time.Second {
-		if _, err := check(a, token); err != nil {
-			t.Fatal(err)
+	keeping(t, func(t *testing.T, f *feedIssuer, cfg Config) {
+		var open atomic.Int64
+		f.answer = func(w http.ResponseWriter, r *http.Request) { // always news, and hardly a wait
+			if open.Add(1) > 1 {
+				t.Error("two requests at a time")
+			}
+			defer open.Add(-1)
+			time.Sleep(time.Millisecond)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.set.Seq++
+			w.Write(f.text(0, 0))
 		}
-	}
-	if most, n := int64(time.Since(begin)/setPause)+3, f.asked.Load(); n > most || n < 3 {
-		t.Errorf("asked %d times in %s", n, time.Since(begin))
-	}
+		a, _ := begun(t, cfg, nil)
+		token, before := f.token(t, nil), f.asked.Load()
+		const pauses = 10
+		var callers sync.WaitGroup
+		for range 10 {
+			callers.Go(func() {
+				for begin := time.Now(); time.Since(begin) < pauses*setPause; time.Sleep(setPause / 10) {
+					if _, err := check(a, token); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		callers.Wait()
+		if n := f.asked.Load() - before; n < pauses-1 || n > pauses+1 {
+			t.Errorf("asked %d times in %s", n, pauses*setPause)
+		}
+	})
 }
 
 // TestAMachineThatSlept: what is held is too old at once, and the issuer is asked
