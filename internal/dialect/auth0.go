@@ -44,21 +44,13 @@ var auth0Dialect = server.Dialect{
 	WriteError: auth0OAuthError,
 }
 
-// RFC 6749 §5.2 says invalid_client. The programs that were run go by the status
-// alone, those in the field have been seen to look for Auth0's own words, and all
-// refusals of a client stay one body, octet by octet.
-var errAuth0Client = symbolon.NewError("access_denied", "Unauthorized")
-
-// auth0OAuthError writes a refusal of the OAuth endpoints as Auth0 does: an API
-// that is unknown or not granted, and a scope that is not, are 403 access_denied.
+// auth0OAuthError writes a refusal of the OAuth endpoints: an API that is unknown
+// or not granted is 403 access_denied, as node-auth0's callers know it. The rest is
+// RFC 6749 §5.2's, invalid_client and invalid_scope too: simple-oauth2, openid-client
+// and golang.org/x/oauth2 go by these, and no program was seen to want other words.
 func auth0OAuthError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	switch e.Code {
-	case symbolon.InvalidClient:
-		if len(r.Header["Authorization"]) > 0 { // RFC 6749 §5.2
-			x.Header()["Www-Authenticate"] = []string{`Basic realm="symbolon"`}
-		}
-		web.WriteErrorStatus(x, http.StatusUnauthorized, errAuth0Client)
-	case symbolon.InvalidTarget, symbolon.InvalidScope:
+	case symbolon.InvalidTarget:
 		web.WriteErrorStatus(x, http.StatusForbidden, symbolon.NewError("access_denied", e.Description))
 	case symbolon.TooManyRequests:
 		auth0Limits(x.Header(), x.Began, e.RetryAfter)

@@ -83,11 +83,11 @@ func TestAuth0AssertionForTheDomain(t *testing.T) {
 	signed := w.assertion(t, "everywhere-key", w.issuers[auth0]+"/", map[string]any{"exp": w.now().Unix() + 180})
 	w.form(t, w.tokenURL(auth0), asserts(f, signed)).token(t)
 	without := w.assertion(t, "everywhere-key", w.issuers[auth0], nil)
-	w.form(t, w.tokenURL(auth0), asserts(f, without)).wants(t, http.StatusUnauthorized, "access_denied")
+	w.form(t, w.tokenURL(auth0), asserts(f, without)).wants(t, http.StatusUnauthorized, "invalid_client")
 }
 
-// TestAuth0Refusals have Auth0's status and words, and tell nothing that the
-// client may not know.
+// TestAuth0Refusals have the status and code that programs go by, and tell
+// nothing that the client may not know.
 func TestAuth0Refusals(t *testing.T) {
 	w := theWorld(t)
 	with := func(change map[string]any) answer {
@@ -96,10 +96,7 @@ func TestAuth0Refusals(t *testing.T) {
 		return w.askJSON(t, auth0, changed(ask, nil))
 	}
 	wrong := with(map[string]any{"client_secret": "wrong"})
-	wrong.wants(t, http.StatusUnauthorized, "access_denied")
-	if d := wrong.json(t)["error_description"]; d != "Unauthorized" {
-		t.Errorf("a wrong secret: %v", d)
-	}
+	wrong.wants(t, http.StatusUnauthorized, "invalid_client")
 	for name, a := range map[string]answer{
 		"unknown client": with(map[string]any{"client_id": "nobody"}), "of another issuer": with(map[string]any{"client_id": "billing", "client_secret": w.secrets["billing"]}),
 		"a query in the id": with(map[string]any{"client_id": "' OR '1'='1"}),
@@ -113,7 +110,7 @@ func TestAuth0Refusals(t *testing.T) {
 	if a := with(map[string]any{"audience": w.issuers[auth0] + "/api/v2/"}); a.status != http.StatusForbidden || a.text != unknown.text {
 		t.Errorf("an API without a grant: %d %s, want what an unknown one gets", a.status, a.text)
 	}
-	with(map[string]any{"scope": "api.delete"}).wants(t, http.StatusForbidden, "access_denied")
+	with(map[string]any{"scope": "api.delete"}).wants(t, http.StatusBadRequest, "invalid_scope")
 	with(map[string]any{"grant_type": "password"}).wants(t, http.StatusBadRequest, "unsupported_grant_type")
 	with(map[string]any{"grant_type": nil}).wants(t, http.StatusBadRequest, "invalid_request")
 }

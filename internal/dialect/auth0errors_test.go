@@ -82,7 +82,7 @@ func TestAuth0TokenEndpointErrors(t *testing.T) {
 		status int
 		code   string
 	}{
-		symbolon.InvalidClient: {401, "access_denied"}, symbolon.InvalidTarget: {403, "access_denied"}, symbolon.InvalidScope: {403, "access_denied"},
+		symbolon.InvalidClient: {401, "invalid_client"}, symbolon.InvalidTarget: {403, "access_denied"}, symbolon.InvalidScope: {400, "invalid_scope"},
 		symbolon.InvalidRequest: {400, "invalid_request"}, symbolon.UnsupportedGrantType: {400, "unsupported_grant_type"},
 		symbolon.UseDPoPNonce: {400, "use_dpop_nonce"}, symbolon.TooManyRequests: {429, "temporarily_unavailable"},
 		symbolon.TemporarilyUnavailable: {503, "temporarily_unavailable"}, symbolon.ServerError: {500, "server_error"},

@@ -135,7 +135,7 @@ func TestAuth0ManagementWalk(t *testing.T) {
 			t.Errorf("GET %s after its deletion: %d", path, a.status)
 		}
 	}
-	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusUnauthorized, "access_denied")
+	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusUnauthorized, "invalid_client")
 }
 
 // TestAuth0SecretIsShownTwice: when a client is made and when its secret is
@@ -158,7 +158,7 @@ func TestAuth0SecretIsShownTwice(t *testing.T) {
 	if fresh == "" || fresh == secret {
 		t.Fatalf("the new secret is %q", fresh)
 	}
-	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusUnauthorized, "access_denied")
+	m.tokenFor(t, id, secret, identifier).wants(t, http.StatusUnauthorized, "invalid_client")
 	m.tokenFor(t, id, fresh, identifier).token(t)
 	if strings.Contains(w.logged.String(), fresh) || strings.Contains(w.logged.String(), secret) {
 		t.Error("the log has a secret")
