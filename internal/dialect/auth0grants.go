@@ -241,13 +241,7 @@ func (c *auth0Call) patchGrant() (int, any, error) {
 	if all {
 		scopes = slices.Collect(maps.Keys(g.api.Scopes))
 	}
-	slices.Sort(scopes)
-	access := maps.Clone(client.Access)
-	access[g.api.ID] = slices.Compact(scopes)
-	after, _, err := c.e.cfg.Admin.UpdateClient(c.r.Context(), c.actor, admin.Update[registry.Client]{
-		Target: admin.Target{ID: client.ID, Version: client.Version},
-		Change: admin.Named[registry.Client]{Object: registry.Client{Access: access}, Fields: admin.Fields{"access"}},
-	})
+	after, _, err := c.e.cfg.Admin.Regrant(c.r.Context(), c.actor, admin.Target{ID: client.ID, Version: client.Version}, admin.Access{API: g.api.ID, Scopes: scopes})
 	if err != nil {
 		return 0, nil, auth0Admin(err, errAuth0NoGrant)
 	}
