@@ -24,8 +24,8 @@ var auth0Unused = []string{
 var auth0Algorithms = []string{"RS256", "PS256"}
 
 // allAPIs are the organisation's APIs, by id.
-func (c *auth0Call) allAPIs(after string) iter.Seq2[admin.API, error] {
-	q := admin.Query{Issuer: c.Issuer.ID, After: after, Limit: clientPages}
+func (c *auth0Call) allAPIs(after string, batch int) iter.Seq2[admin.API, error] {
+	q := admin.Query{Issuer: c.Issuer.ID, After: after, Limit: batch}
 	return func(yield func(admin.API, error) bool) {
 		for {
 			page, err := c.e.cfg.Admin.APIs(c.r.Context(), c.actor, q)
@@ -53,18 +53,20 @@ func (c *auth0Call) listAPIs() (int, any, error) {
 	if err := q.end(); err != nil {
 		return 0, nil, err
 	}
-	all := func(yield func(admin.API, error) bool) {
-		for api, err := range c.allAPIs(paging.from) {
-			if err == nil && len(identifiers) > 0 && !slices.Contains(identifiers, api.Identifier) {
-				continue
+	list, err := (&auth0Source[admin.API]{
+		name: "resource_servers", whole: len(identifiers) == 0,
+		all: func(from string, batch int) iter.Seq2[admin.API, error] {
+			return func(yield func(admin.API, error) bool) {
+				for api, err := range c.allAPIs(from, batch) {
+					if (err != nil || len(identifiers) == 0 || slices.Contains(identifiers, api.Identifier)) && !yield(api, err) {
+						return
+					}
+				}
 			}
-			if !yield(api, err) {
-				return
-			}
-		}
-	}
-	list, err := auth0List("resource_servers", paging, all, func(v admin.API) auth0Object { return fields.of(c.showAPI(v)) },
-		func(v admin.API) string { return v.ID })
+		},
+		show: func(v admin.API) auth0Object { return fields.of(c.showAPI(v)) },
+		key:  func(v admin.API) string { return v.ID },
+	}).answer(c, paging)
 	return http.StatusOK, list, err
 }
 

@@ -27,12 +27,9 @@ var auth0LoginOnly = []string{
 	"organization_usage", "refresh_token", "sso", "sso_disabled", "web_origins",
 }
 
-// clientPages is how many clients are read at once where all are looked through.
-const clientPages = 500
-
 // allClients are the organisation's clients that fit, by id.
 func (c *auth0Call) allClients(q admin.Query) iter.Seq2[admin.Client, error] {
-	q.Issuer, q.Limit = c.Issuer.ID, clientPages
+	q.Issuer = c.Issuer.ID
 	return func(yield func(admin.Client, error) bool) {
 		for {
 			page, err := c.e.cfg.Admin.Clients(c.r.Context(), c.actor, q)
@@ -64,23 +61,34 @@ func (c *auth0Call) listClients() (int, any, error) {
 	if err := q.end(); err != nil {
 		return 0, nil, err
 	}
-	all := c.allClients(admin.Query{After: paging.from})
-	if none || ids != "" {
-		all = c.somePick(strings.Split(ids, ","), none, all)
-	}
-	list, err := auth0List("clients", paging, all, func(v admin.Client) auth0Object { return fields.of(showAuth0Client(v)) },
-		func(v admin.Client) string { return v.ID })
+	list, err := (&auth0Source[admin.Client]{
+		name: "clients", whole: !none && ids == "",
+		all: func(from string, batch int) iter.Seq2[admin.Client, error] {
+			switch {
+			case none:
+				return func(func(admin.Client, error) bool) {}
+			case ids != "":
+				return c.someClients(strings.Split(ids, ","), from)
+			}
+			return c.allClients(admin.Query{After: from, Limit: batch})
+		},
+		show: func(v admin.Client) auth0Object { return fields.of(showAuth0Client(v)) },
+		key:  func(v admin.Client) string { return v.ID },
+	}).answer(c, paging)
 	return http.StatusOK, list, err
 }
 
-// somePick are those of the clients with one of the ids, or none at all.
-func (c *auth0Call) somePick(ids []string, none bool, all iter.Seq2[admin.Client, error]) iter.Seq2[admin.Client, error] {
+// someClients are those of the organisation's clients that have one of the ids,
+// from after one on.
+func (c *auth0Call) someClients(ids []string, after string) iter.Seq2[admin.Client, error] {
+	slices.Sort(ids)
 	return func(yield func(admin.Client, error) bool) {
-		if none {
-			return
-		}
-		for client, err := range all {
-			if (err != nil || slices.Contains(ids, client.ID)) && !yield(client, err) {
+		for _, id := range slices.Compact(ids) {
+			client, err := c.client(id)
+			if id <= after || admin.CodeOf(err) == admin.NotFound {
+				continue
+			}
+			if !yield(client, err) || err != nil {
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"cmp"
 	"iter"
 	"maps"
 	"net/http"
@@ -66,18 +67,24 @@ func (c *auth0Call) grantsOf(client admin.Client) (grants []auth0Grant) {
 	return grants
 }
 
-// grantsAfter are the grants of those clients, by client and API, after the one of
-// that id where it is named.
-func (c *auth0Call) grantsAfter(from string, clients iter.Seq2[admin.Client, error], fits func(auth0Grant) bool) iter.Seq2[auth0Grant, error] {
+// auth0Filter says which grants are asked for.
+type auth0Filter struct {
+	client string        // "": of every client
+	api    *registry.API // nil: of every API
+}
+
+// grants are those that fit, by client and API, from after the one of that id on.
+func (c *auth0Call) grants(f auth0Filter, from string, batch int) iter.Seq2[auth0Grant, error] {
 	lastAPI, lastClient, _ := parseAuth0Grant(from)
 	return func(yield func(auth0Grant, error) bool) {
-		for client, err := range clients {
+		for client, err := range c.grantees(f, lastClient, batch) {
 			if err != nil {
 				yield(auth0Grant{}, err)
 				return
 			}
 			for _, g := range c.grantsOf(client) {
-				if g.client < lastClient || g.client == lastClient && g.api.ID <= lastAPI || !fits(g) {
+				before := g.client < lastClient || g.client == lastClient && g.api.ID <= lastAPI
+				if before || f.api != nil && g.api != f.api {
 					continue
 				}
 				if !yield(g, nil) {
@@ -88,58 +95,20 @@ func (c *auth0Call) grantsAfter(from string, clients iter.Seq2[admin.Client, err
 	}
 }
 
-func (c *auth0Call) listGrants() (int, any, error) {
-	q := readAuth0Query(c.r)
-	paging := q.paging()
-	audience, id := q.text("audience"), q.text("client_id")
-	// There are no organisations of people here, nor grants for anybody but clients.
-	subject := q.text("subject_type")
-	none := q.flag("allow_any_organization", false) || q.text("default_for") != "" || subject != "" && subject != auth0Subject
-	_, last, known := parseAuth0Grant(paging.from)
-	if paging.from != "" && !known {
-		q.refuse("from", "It is not the next of a page before")
+// grantees are the clients whose grants may fit, by id, from that client on: it
+// may have more of them.
+func (c *auth0Call) grantees(f auth0Filter, last string, batch int) iter.Seq2[admin.Client, error] {
+	q := admin.Query{After: last, Limit: batch}
+	if f.api != nil {
+		q.API = f.api.ID
 	}
-	if err := q.end(); err != nil {
-		return 0, nil, err
+	first := cmp.Or(f.client, last)
+	if first == "" {
+		return c.allClients(q)
 	}
-	clients, err := c.grantees(id, audience, last, none)
-	if err != nil {
-		return 0, nil, err
-	}
-	target := c.Issuer.Target(audience, true)
-	grants := c.grantsAfter(paging.from, clients, func(g auth0Grant) bool { return audience == "" || g.api == target })
-	list, err := auth0List("client_grants", paging, grants, auth0Grant.show, auth0Grant.id)
-	return http.StatusOK, list, err
-}
-
-// grantees are the clients whose grants a list may hold: the one of that id, or
-// those with access to the API of the audience, or all; from the last one seen on.
-func (c *auth0Call) grantees(id, audience, last string, none bool) (iter.Seq2[admin.Client, error], error) {
-	nobody := func(func(admin.Client, error) bool) {}
-	q := admin.Query{}
-	if audience != "" {
-		api := c.Issuer.Target(audience, true)
-		if none = none || api == nil; !none {
-			q.API = api.ID
-		}
-	}
-	one := id
-	if id == "" {
-		one = last // its grants after the checkpoint come before those of other clients
-	}
-	if none {
-		return nobody, nil
-	}
-	if one == "" {
-		return c.allClients(q), nil
-	}
-	first, err := c.client(one)
-	if err != nil && admin.CodeOf(err) != admin.NotFound {
-		return nil, err
-	}
-	q.After = last
 	return func(yield func(admin.Client, error) bool) {
-		if err == nil && !yield(first, nil) || id != "" {
+		client, err := c.client(first)
+		if admin.CodeOf(err) != admin.NotFound && !yield(client, err) || f.client != "" {
 			return
 		}
 		for client, err := range c.allClients(q) {
@@ -147,7 +116,37 @@ func (c *auth0Call) grantees(id, audience, last string, none bool) (iter.Seq2[ad
 				return
 			}
 		}
-	}, nil
+	}
+}
+
+func (c *auth0Call) listGrants() (int, any, error) {
+	q := readAuth0Query(c.r)
+	paging := q.paging()
+	audience, f := q.text("audience"), auth0Filter{client: q.text("client_id")}
+	// There are no organisations of people here, nor grants for anybody but clients.
+	subject := q.text("subject_type")
+	none := q.flag("allow_any_organization", false) || q.text("default_for") != "" || subject != "" && subject != auth0Subject
+	if _, _, ok := parseAuth0Grant(paging.from); paging.from != "" && !ok {
+		q.refuse("from", "It is not the next of a page before")
+	}
+	if err := q.end(); err != nil {
+		return 0, nil, err
+	}
+	if audience != "" {
+		f.api = c.Issuer.Target(audience, true)
+		none = none || f.api == nil
+	}
+	list, err := (&auth0Source[auth0Grant]{
+		name: "client_grants", whole: !none && f == auth0Filter{},
+		all: func(from string, batch int) iter.Seq2[auth0Grant, error] {
+			if none {
+				return func(func(auth0Grant, error) bool) {}
+			}
+			return c.grants(f, from, batch)
+		},
+		show: auth0Grant.show, key: auth0Grant.id,
+	}).answer(c, paging)
+	return http.StatusOK, list, err
 }
 
 // grant is the grant of the id that the request names, and its client.

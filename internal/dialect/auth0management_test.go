@@ -346,3 +346,56 @@ func complete(t *testing.T, seen, want []string) {
 		}
 	}
 }
+
+// TestAuth0PagesAfterAChange: what is remembered of a list is of no use once
+// something has changed.
+func TestAuth0PagesAfterAChange(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	all := func() (ids []string, total int) {
+		for page := 0; ; page++ {
+			body := m.call(t, "GET", fmt.Sprintf("clients?page=%d&per_page=3&include_totals=true", page), nil).json(t)
+			list := body["clients"].([]any)
+			if len(list) == 0 {
+				return ids, int(body["total"].(float64))
+			}
+			for _, one := range list {
+				ids = append(ids, one.(map[string]any)["client_id"].(string))
+			}
+		}
+	}
+	before, count := all()
+	fresh, _ := m.newApp(t)
+	during, more := all()
+	if len(before) != count || more != count+1 || len(during) != more || !slices.Contains(during, fresh) || !slices.IsSorted(during) {
+		t.Errorf("%d of %d before, %d of %d with one more", len(before), count, len(during), more)
+	}
+	m.call(t, "DELETE", "clients/"+fresh, nil).wants(t, http.StatusNoContent, "")
+	if after, less := all(); !slices.Equal(after, before) || less != count {
+		t.Errorf("%d of %d after, before %d", len(after), less, count)
+	}
+}
+
+// TestAuth0ListsOfSome: the filters that node-auth0 sends.
+func TestAuth0ListsOfSome(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	id, _ := m.newApp(t)
+	_, grant := m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": auth0Audience, "scope": []string{"api.read"}}).made(t, "id")
+	for path, want := range map[string]int{
+		"clients?client_ids=" + id + ",nobody,billing": 1, "clients?client_ids=" + id + "&app_type=spa": 0, "clients?client_ids=" + id + "&app_type=spa,non_interactive": 1,
+		"clients?client_ids=" + id + "&is_global=false&is_first_party=true": 1, "clients?client_ids=" + id + "&is_first_party=false": 0,
+		"clients?external_client_id=x": 0,
+		"client-grants?client_id=" + id + "&audience=" + url.QueryEscape(auth0Audience): 1, "client-grants?client_id=" + id + "&subject_type=client": 1,
+		"client-grants?client_id=" + id + "&subject_type=user": 0, "client-grants?client_id=" + id + "&allow_any_organization=true": 0,
+		"client-grants?client_id=" + id + "&audience=https://other.test": 0, "client-grants?client_id=nobody": 0, "client-grants?client_id=everywhere": 0,
+	} {
+		a := m.call(t, "GET", path, nil)
+		if got := strings.Count(a.text, `"client_id"`); a.status != http.StatusOK || got != want {
+			t.Errorf("%s: %d, %d objects, want %d", path, a.status, got, want)
+		}
+	}
+	if a := m.call(t, "GET", "client-grants?client_id="+id+"&take=1&from="+grant, nil); strings.Contains(a.text, id) {
+		t.Errorf("after the last one comes %s", a.text)
+	}
+}

@@ -98,6 +98,7 @@ const (
 	auth0PerPage    = 50
 	auth0MaxPerPage = 100
 	auth0MaxPage    = 1 << 20 // beyond all that there is: an empty page
+	auth0Batch      = 500     // how many entries are read at once where many are looked through
 )
 
 // auth0Paging says which part of a list is asked for, and in which of its two ways:
@@ -155,41 +156,78 @@ func (f *auth0Fields) of(o auth0Object) auth0Object {
 	return out
 }
 
-// auth0List answers one part of a list. all are its entries in their order, those
-// after the checkpoint where one was named; key is an entry's checkpoint.
-func auth0List[T any](name string, p auth0Paging, all iter.Seq2[T, error], show func(T) auth0Object, key func(T) string) (any, error) {
-	if p.checkpoint {
-		return auth0Checkpoint(name, p.take, all, show, key)
-	}
-	start, total := p.page*p.perPage, 0
-	list := []auth0Object{}
-	for entry, err := range all {
-		if err != nil {
-			return nil, err
-		}
-		if total >= start && len(list) < p.perPage {
-			list = append(list, show(entry))
-		}
-		if total++; !p.totals && total >= start+p.perPage {
-			break
-		}
-	}
-	if !p.totals {
-		return list, nil
-	}
-	return auth0Object{"start": start, "limit": p.perPage, "length": len(list), "total": total, name: list}, nil
+// auth0Source is a list: its entries in their order, from after a checkpoint on, as
+// many read at once as batch says.
+type auth0Source[T any] struct {
+	name  string // in the answer
+	whole bool   // nothing of it is left out: where its pages begin is remembered
+	all   func(from string, batch int) iter.Seq2[T, error]
+	show  func(T) auth0Object
+	key   func(T) string // checkpoint of an entry
 }
 
-func auth0Checkpoint[T any](name string, take int, all iter.Seq2[T, error], show func(T) auth0Object, key func(T) string) (any, error) {
+// answer gives the part of the list that is asked for.
+func (s *auth0Source[T]) answer(c *auth0Call, p auth0Paging) (any, error) {
+	if p.checkpoint {
+		return s.checkpoint(p)
+	}
+	var mark *auth0Mark
+	if s.whole {
+		mark = c.e.auth0Marks.of(c.Issuer.ID+" "+s.name, c.Snapshot.Position)
+	}
+	list, total, err := s.page(p, mark)
+	switch {
+	case err != nil:
+		return nil, err
+	case !p.totals:
+		return list, nil
+	}
+	return auth0Object{"start": p.page * p.perPage, "limit": p.perPage, "length": len(list), "total": total, s.name: list}, nil
+}
+
+func (s *auth0Source[T]) checkpoint(p auth0Paging) (any, error) {
 	list, last := []auth0Object{}, ""
-	for entry, err := range all {
+	for entry, err := range s.all(p.from, p.take+1) {
 		if err != nil {
 			return nil, err
 		}
-		if len(list) == take {
-			return auth0Object{name: list, "next": last}, nil
+		if len(list) == p.take {
+			return auth0Object{s.name: list, "next": last}, nil
 		}
-		list, last = append(list, show(entry)), key(entry)
+		list, last = append(list, s.show(entry)), s.key(entry)
 	}
-	return auth0Object{name: list}, nil
+	return auth0Object{s.name: list}, nil
+}
+
+// page gives the entries of a page, and how many there are in all where that is
+// asked for. It looks at the entries before and after only where no mark tells.
+func (s *auth0Source[T]) page(p auth0Paging, mark *auth0Mark) (list []auth0Object, total int, err error) {
+	list = []auth0Object{}
+	start := p.page * p.perPage
+	from, seen, total := mark.find(start)
+	counting := p.totals && total < 0
+	if total >= 0 && start >= total {
+		return list, total, nil
+	}
+	batch := auth0Batch
+	if seen == start && !counting {
+		batch = p.perPage + 1
+	}
+	for entry, err := range s.all(from, batch) {
+		if err != nil {
+			return nil, 0, err
+		}
+		full := len(list) == p.perPage
+		if full && !counting {
+			return list, total, nil
+		}
+		if seen >= start && !full {
+			if list = append(list, s.show(entry)); len(list) == p.perPage {
+				mark.begins(seen+1, s.key(entry))
+			}
+		}
+		seen++
+	}
+	mark.ends(seen)
+	return list, seen, nil
 }

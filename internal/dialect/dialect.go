@@ -45,6 +45,7 @@ type Config struct {
 type Endpoints struct {
 	cfg        Config
 	management management
+	auth0Marks auth0Marks
 }
 
 // New makes the vendors' endpoints. It does no I/O.
