@@ -123,6 +123,8 @@ func TestSimpleRefusals(t *testing.T) {
 		"no type":          {w.do(t, "POST", at, "client_id=simple-app&client_secret="+secret), "Content-Type"},
 		"query":            {w.do(t, "POST", at+"?client_id=simple-app&client_secret="+secret, ""), "client_secret in the URL"},
 		"a wrong Basic":    {w.do(t, "POST", at, "", "Authorization", basic("simple-app", "wrong"), "Content-Type", "application/x-www-form-urlencoded"), "the secret is none"},
+		"a raw Basic":      {w.do(t, "POST", at, "", "Authorization", basic("everywhere-odd", oddSecret), "Content-Type", "application/x-www-form-urlencoded"), ""},
+		"aud of a vendor":  {w.form(t, at, asserts(url.Values{}, w.assertion(t, "everywhere-key", at, nil))), ""},
 		"another grant":    {w.form(t, at, url.Values{"client_id": {"simple-app"}, "client_secret": {secret}, "grant_type": {"password"}}), "grant_type"},
 		"a scope it lacks": {w.form(t, at, url.Values{"client_id": {"simple-app"}, "client_secret": {secret}, "scope": {"api.write"}}), ""},
 	} {
