@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,39 +37,50 @@ func tailCmd(a *app) *cobra.Command {
 		Use:   "tail",
 		Short: "Print records of requests as they come",
 		Long: `tail prints the records of requests as they are written, until it is interrupted;
-first the last few. It reads the files in the data directory, whether the server
-runs or not. With --json each line is one record.`,
-		Example: "  symbolon audit tail\n  symbolon audit tail -n 0 --json",
+first the last few. With --no-follow these are all. It reads the files in the data
+directory, whether the server runs or not. With --json each line is one record.`,
+		Example: "  symbolon audit tail\n  symbolon audit tail -n 0 --json\n  symbolon audit tail -n 50 --no-follow",
 		Args:    exactArgs(),
 	}
 	last, p := cmd.Flags().IntP("last", "n", 10, "how many of those that are there already, at most 1000"), a.objects(cmd)
+	stop := cmd.Flags().Bool("no-follow", false, "end after those")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *last < 0 || *last > 1000 {
 			return usagef("-n %d: write 0 to 1000", *last)
 		}
-		return p.tail(cmd.Context(), *last)
+		if *last == 0 && *stop {
+			return usagef("-n 0 and --no-follow together print nothing; leave one of them away")
+		}
+		end, err := p.last(cmd.Context(), *last)
+		if err != nil || *stop {
+			return err
+		}
+		return p.follow(cmd.Context(), end)
 	}
 	return cmd
 }
 
-func (p *place) tail(ctx context.Context, last int) error {
+// last prints the newest records, and gives the place behind them.
+func (p *place) last(ctx context.Context, most int) (end audit.Position, err error) {
 	if _, err := os.Stat(p.spool()); err != nil {
-		return fmt.Errorf("there are no records at %s; name the server's directory with --data-dir", p.spool())
+		return end, fmt.Errorf("there are no records at %s; name the server's directory with --data-dir", p.spool())
 	}
-	end, err := audit.End(p.spool())
+	if end, err = audit.End(p.spool()); err != nil || most == 0 {
+		return end, err
+	}
+	found, err := audit.Search(ctx, p.spool(), audit.Query{Limit: most, Before: end.N + 1})
 	if err != nil {
-		return err
+		return end, err
 	}
-	if last > 0 {
-		found, err := audit.Search(ctx, p.spool(), audit.Query{Limit: last, Before: end.N + 1})
-		if err != nil {
-			return err
-		}
-		for i := len(found) - 1; i >= 0; i-- {
-			p.printRecord(found[i])
-		}
+	for _, r := range slices.Backward(found) {
+		p.printRecord(r)
 	}
-	err = audit.Follow(ctx, p.spool(), end, func(r *audit.Record, _ audit.Position, damage *audit.Damage) error {
+	return end, nil
+}
+
+// follow prints the records that come behind a place, until it is interrupted.
+func (p *place) follow(ctx context.Context, end audit.Position) error {
+	err := audit.Follow(ctx, p.spool(), end, func(r *audit.Record, _ audit.Position, damage *audit.Damage) error {
 		if damage != nil {
 			fmt.Fprintf(p.stderr, "symbolon: %v; run symbolon audit verify\n", damage)
 			return nil
@@ -187,7 +199,7 @@ func (a *app) searchQuery(cmd *cobra.Command, changes bool) (url.Values, error) 
 		return nil, usagef("--limit %d: write 1 to 1000", limit)
 	}
 	q.Set("limit", strconv.Itoa(limit))
-	return q, nil
+	return q, contradiction(q)
 }
 
 func (p *place) searchChanges(ctx context.Context, q url.Values) error {
