@@ -18,10 +18,7 @@ var errWrongSecret = errors.New("the secret is none of the client's")
 // causes of a refusal cost one digest and at least decoySecrets comparisons.
 func (s *Server) bySecret(ctx context.Context, c *call, entry *replica.Entry) (presented, error) {
 	p := presented{clause: "RFC 6749 §2.3.1"}
-	secret, err := s.findSecret(ctx, c, entry, c.request.Secret)
-	if raw := c.request.RawSecret; raw != "" && secret == nil && err == nil {
-		secret, err = s.findSecret(ctx, c, entry, raw)
-	}
+	secret, err := s.findSecret(ctx, c, entry)
 	switch {
 	case err != nil:
 	case secret == nil:
@@ -40,9 +37,31 @@ func (s *Server) bySecret(ctx context.Context, c *call, entry *replica.Entry) (p
 const decoySecrets = 4
 
 // findSecret gives the client's secret that was presented, live or not; nil
-// when it is none of them. It compares with all of them in constant time, and
-// with as many decoys as it takes.
-func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry, value string) (*registry.Secret, error) {
+// when it is none of them. Where the request can be read in two ways, both are
+// looked at whatever comes of the first.
+func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry) (*registry.Secret, error) {
+	value, other := c.request.Secret, c.request.RawSecret
+	found := s.findDigest(entry, value)
+	if other != "" {
+		found = max(found, s.findDigest(entry, other))
+	}
+	if entry.Client == nil {
+		return nil, nil
+	}
+	if found >= 0 {
+		return &entry.Client.Secrets[found], nil
+	}
+	secret, err := s.findImported(ctx, c, entry.Client, value)
+	if other != "" && secret == nil && err == nil {
+		return s.findImported(ctx, c, entry.Client, other)
+	}
+	return secret, err
+}
+
+// findDigest gives the place of the secret among the client's, -1 when it is none
+// of them. It compares with all of them in constant time, and with as many decoys
+// as it takes.
+func (s *Server) findDigest(entry *replica.Entry, value string) int {
 	s.counted("digest")
 	presented := sha256.Sum256([]byte(value))
 	var decoy [32]byte // the digest of no known value
@@ -57,13 +76,7 @@ func (s *Server) findSecret(ctx context.Context, c *call, entry *replica.Entry, 
 			found = i
 		}
 	}
-	if entry.Client == nil {
-		return nil, nil
-	}
-	if found >= 0 {
-		return &entry.Client.Secrets[found], nil
-	}
-	return s.findImported(ctx, c, entry.Client, value)
+	return found
 }
 
 // findImported looks among the imported secrets, which need a slow hash. A
