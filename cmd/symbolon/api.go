@@ -190,6 +190,9 @@ func printAPI(w io.Writer, v admin.API) {
 	field(w, "resource servers", servers)
 	field(w, "bound", v.Bound)
 	field(w, "dpop nonce", v.DPoPNonce)
+	if v.Builtin {
+		field(w, "kept by", "the server itself, with issuer "+v.Issuer)
+	}
 	field(w, "set", v.ManagedBy)
 	field(w, "created", moment(v.Created))
 	field(w, "updated", moment(v.Updated))

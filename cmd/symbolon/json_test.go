@@ -32,6 +32,8 @@ var jsonCalls = []string{
 	"issuer create partners --lifetime 30m", "issuer list", "issuer show partners", "issuer update partners --lifetime 20m", "issuer delete partners --yes",
 	"api create invoices --identifier https://invoices.example.com --scope a=A", "api list", "api show invoices", "api update invoices --add-scope b=B",
 	"operator create ann --name Ann --role admin", "operator list", "operator show ann", "operator update ann --role viewer", "operator delete ann --yes",
+	"issuer create okta --dialect okta --url https://okta.example.com",
+	"operator-token create ci --role operator --issuer okta --ssws", "operator-token list", "operator-token show ci", "operator-token update ci --role viewer", "operator-token delete ci --yes",
 	"client create other --access invoices=a", "client list", "client show other", "client update other --name Other",
 	"client disable other", "client enable other", "client grant other invoices b", "client ungrant other invoices b",
 	"client usage billing", "client secret add other", "client secret list other", "client secret remove other s1 --yes", "client secret revoke other s2 --yes",

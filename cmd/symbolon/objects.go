@@ -208,6 +208,12 @@ func (m *members) text(cmd *cobra.Command, flag, path, usage string) {
 	m.flags = append(m.flags, member{flag, path, func(cmd *cobra.Command, flag string) (any, error) { return cmd.Flags().GetString(flag) }})
 }
 
+// flag adds a flag that is yes or no.
+func (m *members) flag(cmd *cobra.Command, flag, path, usage string) {
+	cmd.Flags().Bool(flag, false, usage)
+	m.flags = append(m.flags, member{flag, path, func(cmd *cobra.Command, flag string) (any, error) { return cmd.Flags().GetBool(flag) }})
+}
+
 // duration adds a flag for a duration member.
 func (m *members) duration(cmd *cobra.Command, flag, path, usage string) {
 	cmd.Flags().String(flag, "", usage)

@@ -128,6 +128,13 @@ func moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
 // pairs writes a map as "k=v k=v", sorted.
 func pairs(m map[string]string) string {
 	var out []string

@@ -44,7 +44,7 @@ client on this machine, and the lines that use them.`,
 	}
 	add("run", newServeCmd(a), newGuardCmd(a), newDevCmd(a))
 	add("use", newTokenCmd(a), newCallCmd(a), newInspectCmd(a), newKeygenCmd(a))
-	add("admin", newClientCmd(a), newAPICmd(a), newIssuerCmd(a), newKeyCmd(a), newOperatorCmd(a),
+	add("admin", newClientCmd(a), newAPICmd(a), newIssuerCmd(a), newKeyCmd(a), newOperatorCmd(a), newOperatorTokenCmd(a),
 		newApplyCmd(a), newPlanCmd(a), newExportCmd(a), newDenyCmd(a))
 	add("evidence", newExplainCmd(a), newAuditCmd(a))
 	root.AddCommand(newCompletionCmd(a))

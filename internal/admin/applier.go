@@ -275,7 +275,11 @@ func (p *applier) plan() (Plan, error) {
 		if err != nil {
 			return plan, err
 		}
-		if changed {
+		switch {
+		case changed && s.builtin:
+			p.notes[s.ref] = []Note{{Text: "the server keeps it; it goes with its issuer"}}
+			add(s.ref, actionOf(s), nil) // its scopes are not news
+		case changed:
 			add(s.ref, actionOf(s), difference(s.before, s.after))
 		}
 	}

@@ -26,7 +26,7 @@ type Problem struct {
 // where it could move a terminal's cursor.
 func (p Problem) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %q: ", p.Kind, p.ID)
+	fmt.Fprintf(&b, "%s %q: ", strings.ReplaceAll(p.Kind, "_", " "), p.ID)
 	if p.Path != "" {
 		path := p.Path
 		if strings.ContainsFunc(path, func(r rune) bool { return !unicode.IsPrint(r) }) {
