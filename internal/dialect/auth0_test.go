@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 const auth0Audience = "https://api.example.test"
@@ -219,5 +222,36 @@ func TestAuth0Revoke(t *testing.T) {
 	f := url.Values{"client_id": {"auth0-app"}, "client_secret": {w.secrets["auth0-app"]}, "token": {token}}
 	if a := w.form(t, w.issuers[auth0]+"/oauth/revoke", f); a.status != http.StatusOK {
 		t.Fatalf("%d %s", a.status, a.text)
+	}
+}
+
+// TestAuth0AllScopesNowhereElse: who names no scope gets the default scopes of the
+// API everywhere but here.
+func TestAuth0AllScopesNowhereElse(t *testing.T) {
+	w := theWorld(t)
+	a, by := w.node.Admin(), admin.System()
+	c := registry.Client{ID: unique(t), Issuers: []string{standard, auth0, oktaCustom, curity}, Access: map[string][]string{}}
+	for _, issuer := range c.Issuers {
+		id := unique(t) + "-" + issuer
+		c.Access[id] = []string{"few", "many"}
+		if _, _, err := a.CreateAPI(t.Context(), by, registry.API{ID: id, Issuer: issuer, Identifier: "https://" + id + ".test",
+			Scopes: map[string]registry.Scope{"few": {Default: true}, "many": {}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, _, err := a.CreateClient(t.Context(), by, admin.CreateClient{Client: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, issuer := range c.Issuers {
+		ask := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ID}, "client_secret": {made.Secret.Reveal()},
+			"audience": {"https://" + unique(t) + "-" + issuer + ".test"}}
+		want := "few"
+		if issuer == auth0 {
+			want = "few many"
+		}
+		if got := claims(t, w.form(t, w.tokenURL(issuer), ask).token(t))["scope"]; got != want {
+			t.Errorf("%s: scope is %v, want %v", issuer, got, want)
+		}
 	}
 }
