@@ -308,6 +308,51 @@ func TestFailuresOfTheServerAreLoggedWithTheirCause(t *testing.T) {
 	}
 }
 
+// TestNoLineHasAQuery: nor a referrer that repeats one, whatever comes of the request
+// and however much is logged.
+func TestNoLineHasAQuery(t *testing.T) {
+	var log bytes.Buffer
+	c := Config{LogPaths: true, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	h := Wrap(c, func(w http.ResponseWriter, r *http.Request) error {
+		switch r.URL.Path {
+		case "/refused":
+			return symbolon.NewError(symbolon.InvalidRequest, "wrong")
+		case "/broken":
+			return errors.New("the disk is gone")
+		case "/panics":
+			panic("out of order")
+		}
+		return nil
+	})
+	for _, path := range []string{"/", "/refused", "/broken", "/panics", "/escaped%3Fx=y"} {
+		r := httptest.NewRequest("POST", path+"?client_id=billing&client_secret=canary", strings.NewReader("client_secret=canary"))
+		r.Header.Set("Referer", "https://example.com/?client_secret=canary")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if text := log.String(); strings.Contains(text, "canary") || strings.Contains(text, "client_secret") || strings.Count(text, "msg=request ") != 5 {
+		t.Errorf("log: %s", text)
+	}
+}
+
+// TestErrorsInAnotherShape: whoever picks the handler says how its errors are
+// written, a panic's too; others are written as before.
+func TestErrorsInAnotherShape(t *testing.T) {
+	for path, want := range map[string]string{"/": `{"error":"invalid_request"`, "/other": "other invalid_request", "/panics": "other server_error"} {
+		s := serve(t, Config{}, func(w http.ResponseWriter, r *http.Request) error {
+			if r.URL.Path != "/" {
+				ExchangeOf(w).WriteError = func(x *Exchange, _ *http.Request, e *symbolon.Error) { io.WriteString(x, "other "+string(e.Code)) }
+			}
+			if r.URL.Path == "/panics" {
+				panic("out of order")
+			}
+			return symbolon.NewError(symbolon.InvalidRequest, "wrong")
+		})
+		if _, body := do(t, request(t, "GET", s.URL+path, nil)); !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+}
+
 // TestNoLineIsInjectedIntoTheLog: what the sender chose stays inside its field.
 func TestNoLineIsInjectedIntoTheLog(t *testing.T) {
 	var log bytes.Buffer
