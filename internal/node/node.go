@@ -273,7 +273,10 @@ func (n *Node) openServer(context.Context) (err error) {
 	}
 	n.oauth = server.New(cfg)
 	n.routes = n.oauth.Routes(nil)
-	manners := web.Config{TrustedProxies: n.proxies, ProxyCertificates: n.mtls != nil && n.mtlsSocket == nil, Logger: n.cfg.Logger, Now: n.cfg.Now}
+	manners := web.Config{
+		TrustedProxies: n.proxies, ProxyCertificates: n.mtls != nil && n.mtlsSocket == nil,
+		WriteError: n.writeError, Logger: n.cfg.Logger, Now: n.cfg.Now,
+	}
 	n.handler = web.Wrap(manners, n.dispatch)
 	manners.AskCertificates, manners.ProxyCertificates = true, false
 	n.mtlsHandler = web.Wrap(manners, n.dispatchMTLS)

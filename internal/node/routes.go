@@ -60,6 +60,19 @@ func (n *Node) walk(host string, w http.ResponseWriter, r *http.Request) error {
 	if len(issuers) == 0 {
 		return errHost
 	}
+	at, route := n.find(issuers, r)
+	if route == nil {
+		return errPath
+	}
+	x := web.ExchangeOf(w)
+	x.Endpoint, x.WriteError = route.Name, route.Errors
+	at.Snapshot, at.TokenURLs = snapshot, n.tokenURLs(at.Issuer, at.Dialect)
+	return route.Serve(at, w, r)
+}
+
+// find picks the endpoint of the issuers at a request's host that its path means;
+// nil when there is none.
+func (n *Node) find(issuers []*registry.IssuerView, r *http.Request) (at server.Place, route *server.Route) {
 	for _, issuer := range issuers { // the longest path first
 		d := dialect.Of(issuer)
 		routes := n.routesOf(d)
@@ -75,14 +88,24 @@ func (n *Node) walk(host string, w http.ResponseWriter, r *http.Request) error {
 				continue
 			}
 			if rest, ok := route.Match(issuer.Path, path); ok {
-				x := web.ExchangeOf(w)
-				x.Endpoint, x.WriteError = route.Name, route.Errors
-				at := server.Place{Snapshot: snapshot, Issuer: issuer, Dialect: d, Rest: rest, TokenURLs: n.tokenURLs(issuer, d)}
-				return route.Serve(at, w, r)
+				return server.Place{Issuer: issuer, Dialect: d, Rest: rest}, route
 			}
 		}
 	}
-	return errPath
+	return at, nil
+}
+
+// writeError writes an error. One that was found before the walk had picked an
+// endpoint, as a body that is too large, has the shape of that endpoint's all the
+// same.
+func (n *Node) writeError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
+	if x.Endpoint == "" {
+		if _, route := n.find(issuersAt(n.replica.Snapshot(), r.Host), r); route != nil && route.Errors != nil {
+			route.Errors(x, r, e)
+			return
+		}
+	}
+	web.WriteError(x, r, e)
 }
 
 // routesOf are the endpoints of the issuers with the dialect, nil for the standard
