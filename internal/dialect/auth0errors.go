@@ -28,10 +28,15 @@ type auth0Problem struct {
 	cause error
 }
 
-// Error is the message.
-func (p *auth0Problem) Error() string { return p.Message }
+// Error is the message with its cause, for records and logs: Message alone goes out.
+func (p *auth0Problem) Error() string {
+	if p.cause == nil {
+		return p.Message
+	}
+	return p.Message + " (" + p.cause.Error() + ")"
+}
 
-// Unwrap gives the cause, for records and logs.
+// Unwrap gives the cause.
 func (p *auth0Problem) Unwrap() error { return p.cause }
 
 // Codes of the management API, as Auth0 names them.

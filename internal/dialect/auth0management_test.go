@@ -165,9 +165,22 @@ func TestAuth0SecretIsShownTwice(t *testing.T) {
 	}
 }
 
-// TestAuth0ScopePerOperation: each operation needs its own scope, and says which.
-func TestAuth0ScopePerOperation(t *testing.T) {
-	w := theWorld(t)
+// TestAuth0ManagementRefuses has a world of its own: of so many refusals from one
+// network only a part has its record.
+func TestAuth0ManagementRefuses(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *world)
+	}{
+		{"and explains", auth0RefusalsAreExplained}, {"scopes", auth0ScopePerOperation}, {"what is of others", auth0SeesItsOwnOrganisation}, {"bad input", auth0BadInput},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, w) })
+	}
+}
+
+// auth0ScopePerOperation: each operation needs its own scope, and says which.
+func auth0ScopePerOperation(t *testing.T, w *world) {
 	for _, op := range []struct{ method, path, scope string }{
 		{"GET", "clients", "read:clients"}, {"POST", "clients", "create:clients"}, {"GET", "clients/x", "read:clients"},
 		{"PATCH", "clients/x", "update:clients"}, {"DELETE", "clients/x", "delete:clients"}, {"POST", "clients/x/rotate-secret", "update:client_keys"},
@@ -231,10 +244,9 @@ func TestAuth0NobodyGrantsWhatTheyDoNotHold(t *testing.T) {
 	}
 }
 
-// TestAuth0SeesItsOwnOrganisation: what belongs to other issuers, also in part, is
+// auth0SeesItsOwnOrganisation: what belongs to other issuers, also in part, is
 // not there.
-func TestAuth0SeesItsOwnOrganisation(t *testing.T) {
-	w := theWorld(t)
+func auth0SeesItsOwnOrganisation(t *testing.T, w *world) {
 	m := auth0Manager(t, w)
 	for _, id := range []string{"billing", "okta-app", "everywhere", "nobody"} {
 		for _, op := range []struct {
@@ -397,5 +409,33 @@ func TestAuth0ListsOfSome(t *testing.T) {
 	}
 	if a := m.call(t, "GET", "client-grants?client_id="+id+"&take=1&from="+grant, nil); strings.Contains(a.text, id) {
 		t.Errorf("after the last one comes %s", a.text)
+	}
+}
+
+// auth0RefusalsAreExplained: the request id of an answer leads to who asked
+// and to the cause, and that of a change to what changed.
+func auth0RefusalsAreExplained(t *testing.T, w *world) {
+	m := auth0Manager(t, w, "create:clients", "create:client_grants")
+	for name, c := range map[string]struct {
+		a    answer
+		want []string
+	}{
+		"a scope is missing": {m.call(t, "GET", "clients", nil), []string{"auth0-mgmt", "expected any of: read:clients"}},
+		"power is missing": {m.call(t, "POST", "client-grants", map[string]any{"client_id": "auth0-app", "audience": w.issuers[auth0] + "/api/v2/", "scope": []string{}}),
+			[]string{"auth0-mgmt", "grants:admin"}},
+		"no token": {w.get(t, w.issuers[auth0]+"/api/v2/clients"), []string{"somebody", "no access token"}},
+		"a change": {m.call(t, "POST", "clients", map[string]any{"name": "Explained"}), []string{"client:auth0-mgmt", "client.create", "Explained"}},
+	} {
+		told, err := w.node.Admin().Explain(t.Context(), admin.System(), c.a.header.Get("Request-Id"))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		text := encode(t, told)
+		for _, want := range c.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %s does not say %q", name, text, want)
+			}
+		}
 	}
 }

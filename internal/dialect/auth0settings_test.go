@@ -93,9 +93,8 @@ func TestAuth0APISettings(t *testing.T) {
 	}
 }
 
-// TestAuth0BadInput: Auth0's error, nothing made, nothing repeated.
-func TestAuth0BadInput(t *testing.T) {
-	w := theWorld(t)
+// auth0BadInput: Auth0's error, nothing made, nothing repeated.
+func auth0BadInput(t *testing.T, w *world) {
 	m := auth0Manager(t, w)
 	const evil = "Robert'); DROP--"
 	before := m.total(t)
@@ -182,7 +181,7 @@ func TestAuth0BadInput(t *testing.T) {
 	}
 	m.w.do(t, "POST", w.issuers[auth0]+"/api/v2/clients", `name=a`, "Authorization", "Bearer "+m.token, "Content-Type", "application/x-www-form-urlencoded").
 		refused(t, http.StatusUnsupportedMediaType, "")
-	m.call(t, "POST", "clients", `{"name":"`+strings.Repeat("x", 70<<10)+`"}`).wants(t, http.StatusRequestEntityTooLarge, "")
+	m.call(t, "POST", "clients", `{"name":"`+strings.Repeat("x", 70<<10)+`"}`).refused(t, http.StatusRequestEntityTooLarge, "")
 	if after := m.total(t); after != before {
 		t.Errorf("there is something new: %s, before %s", after, before)
 	}

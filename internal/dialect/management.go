@@ -39,6 +39,7 @@ type managed struct {
 	x     *web.Exchange
 	r     *http.Request
 	actor admin.Actor // who asks; the zero Actor before admit
+	who   string      // for records: the client whose token it is, or token:ID; "" before that is known
 }
 
 // demand is what a call needs.
@@ -69,7 +70,7 @@ func (e *Endpoints) serveManaged(handle func(*managed) error) func(server.Place,
 		if err == nil {
 			return nil
 		}
-		return e.cfg.Server.Refused(at, c.x, c.actor.Name, err)
+		return e.cfg.Server.Refused(at, c.x, c.who, err)
 	}
 }
 
@@ -117,6 +118,7 @@ func (e *Endpoints) byOperatorToken(c *managed, value string) (admin.Actor, erro
 	}
 	actor := admin.OfToken(t, c.x.RequestID)
 	actor.Issuers = c.Snapshot.Organisation(c.Issuer)
+	c.who = actor.Name
 	return actor, nil
 }
 
@@ -133,6 +135,7 @@ func (e *Endpoints) byAccessToken(c *managed, d demand) (admin.Actor, error) {
 	if err != nil {
 		return admin.Actor{}, err
 	}
+	c.who = caller.ClientID
 	// What is denied stands in the snapshot that the request is decided on, at once
 	// and for each node: the set that other validators follow comes later.
 	facts := registry.TokenFacts{Client: caller.ClientID, Cred: caller.Claims.Cred, JTI: caller.TokenID, KID: keyOf(c.r), Gen: caller.Claims.Gen}
