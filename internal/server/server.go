@@ -18,6 +18,12 @@
 // set: revocationset.go answers, revocationfeed.go knows what there is,
 // revocationtext.go signs it and revocationwait.go lets validators wait for it.
 //
+// Issuers whose programs were written for another vendor have a Dialect
+// (dialect.go): where their endpoints stand (paths.go), and what the walk lets pass
+// there and nowhere else. It is looked at in formjson.go, formquery.go, basic.go,
+// allowance.go and where issue.go writes claims and answer. recognize.go is for
+// the vendor's endpoints that are none of OAuth's.
+//
 // What anybody may read, the metadata (metadata.go) and the keys (jwks.go), is made
 // once and handed out (published.go). authorize.go is there to say no.
 //
