@@ -6,7 +6,7 @@ export GOFLAGS ?=
 
 STATICCHECK_VERSION := v0.8.2
 GOBIN := $(shell go env GOPATH)/bin
-NESTED := tests/interop tests/configs
+NESTED := tests/interop tests/configs tests/okta
 
 .PHONY: help build test lint unit interop checks fuzz soak bench bench-revocation deps tools fmt
 
@@ -38,7 +38,7 @@ lint: tools ## gofmt, go vet, staticcheck, go mod tidy -diff
 unit: tools ## the tests of the module, with the race detector, on SQLite and PostgreSQL
 	scripts/unit.sh -race -timeout 15m ./...
 
-interop: tools ## JOSE against Wycheproof and three other libraries; configurations of others by their own rules
+interop: tools ## JOSE against Wycheproof and three other libraries; configurations of others by their own rules; Okta's library for Go
 	for m in $(NESTED); do (cd $$m && go test ./...); done
 
 checks: build ## real client programs against the real binary: make checks CHECKS_DIR=…

@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"net"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon/internal/admin"
@@ -38,9 +37,10 @@ var apis = map[string]registry.API{
 	simple:     {ID: "simple-api", Identifier: "https://simple.example.com"},
 }
 
-// allAPIs is access to each of them.
+// allAPIs is access to each of them, and to what there is at the organisation's
+// own server.
 func allAPIs() map[string][]string {
-	access := map[string][]string{}
+	access := map[string][]string{"okta-management": {"okta.users.read"}}
 	for _, api := range apis {
 		access[api.ID] = []string{"api.read", "api.write"}
 	}
@@ -95,6 +95,16 @@ var operators = []registry.Operator{
 	{ID: "cem", Role: registry.RoleViewer},
 }
 
+// operatorTokens are in w.tokens by their ids.
+var operatorTokens = []registry.OperatorToken{
+	{ID: "okta-ops", Role: registry.RoleOperator, Issuers: []string{oktaOrg}, SSWS: true},
+	{ID: "okta-viewer", Role: registry.RoleViewer, Issuers: []string{oktaOrg}, SSWS: true},
+	{ID: "okta-everything", Role: registry.RoleAdmin, Issuers: []string{oktaOrg, oktaCustom}, SSWS: true},
+	{ID: "okta-custom", Role: registry.RoleOperator, Issuers: []string{oktaCustom}}, // for neither server's management
+	{ID: "okta-plain", Role: registry.RoleOperator, Issuers: []string{oktaOrg}},     // not for SSWS
+	{ID: "auth0-ops", Role: registry.RoleOperator, Issuers: []string{auth0}},
+}
+
 // populate makes what every world has.
 func (w *world) populate(ctx context.Context) (err error) {
 	for _, key := range []**rsa.PrivateKey{&w.key, &w.key2} {
@@ -124,6 +134,13 @@ func (w *world) populate(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	for _, t := range operatorTokens {
+		got, _, err := a.CreateOperatorToken(ctx, by, admin.CreateOperatorToken{Token: t})
+		if err != nil {
+			return err
+		}
+		w.tokens[t.ID] = got.Value.Reveal()
+	}
 	for _, c := range clients() {
 		if err := w.create(ctx, c); err != nil {
 			return err
@@ -147,10 +164,6 @@ func (w *world) create(ctx context.Context, c made) error {
 	a, by := w.node.Admin(), admin.System()
 	for api, granted := range c.Access {
 		shown, err := a.API(ctx, by, api)
-		if admin.CodeOf(err) == admin.NotFound && strings.HasSuffix(api, "-management") {
-			delete(c.Access, api)
-			continue
-		}
 		if err != nil {
 			return err
 		}

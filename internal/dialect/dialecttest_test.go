@@ -26,12 +26,13 @@ import (
 // issuers are those of the constants below; populate says which APIs and clients
 // there are.
 type world struct {
-	node   *node.Node
-	http   *http.Client // trusts the node, follows no redirect
-	ca     string       // PEM file of whom to trust
-	log    *slog.Logger // of the node, from slog.LevelDebug on
-	logged *logtest.Buffer
-	ahead  atomic.Int64 // how far the node's clock is, in nanoseconds
+	node    *node.Node
+	http    *http.Client // trusts the node, follows no redirect
+	ca      string       // PEM file of whom to trust
+	log     *slog.Logger // of the node, from slog.LevelDebug on
+	logged  *logtest.Buffer
+	ahead   atomic.Int64 // how far the node's clock is, in nanoseconds
+	network atomic.Int32 // whence new connections come: 127.x.y.1
 
 	issuers map[string]string // by id: the URL without a final slash, which endpoints' URLs begin with
 	secrets map[string]string // by the id of the client
@@ -85,6 +86,9 @@ func theWorld(t testing.TB) *world {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
+	// Of each test's refusals there are records: they are capped by network.
+	shared.w.http.CloseIdleConnections()
+	shared.w.network.Add(1)
 	return shared.w
 }
 
@@ -174,11 +178,18 @@ func (w *world) certify(dir string, cfg *node.Config) error {
 	roots := x509.NewCertPool()
 	roots.AddCert(pair.Leaf)
 	w.http = &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 8},
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, MaxIdleConnsPerHost: 8, DialContext: w.dial},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Timeout:       30 * time.Second,
 	}
 	return nil
+}
+
+// dial connects from the network of the test.
+func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	n := w.network.Load()
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, byte(n>>8), byte(n), 1)}}
+	return from.DialContext(ctx, "tcp4", addr)
 }
 
 // origin is scheme and host of an issuer.

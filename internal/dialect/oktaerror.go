@@ -25,20 +25,31 @@ type oktaError struct {
 	Causes  []oktaCause `json:"errorCauses"`
 
 	status int
+	cause  error // for the record
 }
 
 type oktaCause struct {
 	Summary string `json:"errorSummary"`
 }
 
-// Error is the code, for records and logs.
+// Error is the whole truth, for records and logs.
 func (e *oktaError) Error() string {
 	text := e.Code + ": " + e.Summary
 	for _, c := range e.Causes {
 		text += "; " + c.Summary
 	}
+	cause := e.cause
+	if inner := new(symbolon.Error); errors.As(cause, &inner) && inner.Cause() != nil {
+		cause = inner.Cause() // it tells its public half by itself
+	}
+	if cause != nil {
+		text += ": " + cause.Error()
+	}
 	return text
 }
+
+// Unwrap gives the cause.
+func (e *oktaError) Unwrap() error { return e.cause }
 
 // The errors that calls are refused with, in the order of Okta's list.
 var (
@@ -88,8 +99,8 @@ func (e oktaError) refuse(cause error) *symbolon.Error {
 	case http.StatusNotFound:
 		code = symbolon.NotFound
 	}
-	if cause != nil {
-		return symbolon.NewError(code, e.Summary).WithCause(errors.Join(&e, cause))
+	if e.cause == nil {
+		e.cause = cause
 	}
 	return symbolon.NewError(code, e.Summary).WithCause(&e)
 }
