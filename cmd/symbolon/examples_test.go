@@ -11,7 +11,7 @@ import (
 )
 
 // TestExamplesLineByLine follows the README of each example in a copy of its
-// directory, beside copies of the others.
+// directory, beside copies of the others, in bash and in sh.
 func TestExamplesLineByLine(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(repository, "examples/*/README.md"))
 	if err != nil {
@@ -28,15 +28,21 @@ func TestExamplesLineByLine(t *testing.T) {
 	}
 	env := goEnv(t)
 	for i, name := range names {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			copied := copyExamples(t)
-			text, err := os.ReadFile(filepath.Join(copied, "examples", name, "README.md"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			followPage(t, pages[i], string(text), filepath.Join(copied, "examples", name), env)
-		})
+		for shell, start := range map[string]func(*testing.T, string, []string) *session{"bash": newSession, "sh": newPlainSession} {
+			t.Run(name+"/"+shell, func(t *testing.T) {
+				t.Parallel()
+				copied := copyExamples(t)
+				text, err := os.ReadFile(filepath.Join(copied, "examples", name, "README.md"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				steps, problems := readHowto(string(text))
+				if len(problems) > 0 {
+					t.Fatalf("%s: %s", pages[i], problems)
+				}
+				start(t, filepath.Join(copied, "examples", name), env).page(t, pages[i], steps)
+			})
+		}
 	}
 }
 

@@ -18,19 +18,37 @@ import (
 
 // session is one shell, into which a page is typed.
 type session struct {
-	dir    string
-	in     io.Writer
-	out    *bufio.Reader
-	typed  int
-	output bytes.Buffer
+	dir string
+	// begin and end stand around what is typed in one step.
+	begin, end string
+	in         io.Writer
+	out        *bufio.Reader
+	typed      int
+	output     bytes.Buffer
 }
 
 const marker = "-- end of the step: "
 
-// newSession starts a shell in dir. What it has started ends with the test.
+// newSession starts bash in dir. What it has started ends with the test.
 func newSession(t *testing.T, dir string, env []string) *session {
 	t.Helper()
-	cmd := exec.Command("bash", "--norc", "--noprofile")
+	s := startSession(t, dir, env, "bash", "--norc", "--noprofile")
+	// The lines stand in a function of one step: return leaves it at the first
+	// failure, and the shell goes on.
+	s.begin, s.end = "set -o pipefail\ntrap 'return $?' ERR\n", "trap - ERR; "
+	return s
+}
+
+// newPlainSession starts sh, which knows no more than POSIX says: a line that fails
+// is passed over, unless it is the last of its step or prints something else.
+func newPlainSession(t *testing.T, dir string, env []string) *session {
+	t.Helper()
+	return startSession(t, dir, env, "sh")
+}
+
+func startSession(t *testing.T, dir string, env []string, shell string, args ...string) *session {
+	t.Helper()
+	cmd := exec.Command(shell, args...)
 	cmd.Dir, cmd.SysProcAttr = dir, &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = append(os.Environ(), "SYMBOLON_DATA_DIR=", "SSL_CERT_FILE=", "HOME="+dir)
 	cmd.Env = append(cmd.Env, env...)
@@ -66,6 +84,16 @@ func newSession(t *testing.T, dir string, env []string) *session {
 	return s
 }
 
+// page does the steps of a page.
+func (s *session) page(t *testing.T, path string, steps []step) {
+	t.Helper()
+	for _, st := range steps {
+		if problem := s.follow(st); problem != "" {
+			t.Fatalf("%s:%d: %s", path, st.line, problem)
+		}
+	}
+}
+
 // follow does one step, and says what is wrong with what comes of it.
 func (s *session) follow(st step) string {
 	if st.file != "" {
@@ -95,15 +123,13 @@ func (s *session) follow(st step) string {
 func (s *session) run(text string) (string, int, error) {
 	s.typed++
 	file := filepath.Join(s.dir, fmt.Sprintf(".step-%d.sh", s.typed))
-	// The lines stand in a function of one step: return leaves it at the first
-	// failure, and the shell goes on.
-	if err := os.WriteFile(file, []byte("set -o pipefail\ntrap 'return $?' ERR\n"+text), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(s.begin+text), 0o600); err != nil {
 		return "", 0, err
 	}
 	end := marker + strconv.Itoa(s.typed) + " "
 	fmt.Fprintf(&s.output, "$ %s", strings.ReplaceAll(text, "\n", "\n> "))
 	s.output.WriteString("\n")
-	if _, err := fmt.Fprintf(s.in, ". %s </dev/null; code=$?; trap - ERR; printf '\\n%%s%%d\\n' '%s' $code\n", file, end); err != nil {
+	if _, err := fmt.Fprintf(s.in, ". %s </dev/null; code=$?; %sprintf '\\n%%s%%d\\n' '%s' $code\n", file, s.end, end); err != nil {
 		return "", 0, err
 	}
 	var out strings.Builder
