@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,16 +24,16 @@ denial in its journal and goes by it at once; run the same command on every othe
 server. It comes into the store when that is back.`,
 		"  symbolon deny client billing --yes\n  symbolon deny token --file leaked.txt --yes\n  symbolon deny list",
 		denyCmd(a, denial{"client", "CLIENT-ID", "Disable a client and deny its tokens",
-			"deny client disables a client and denies all its tokens, also when it was\ndisabled before.", "billing"}, firstIs("client")),
+			"deny client disables a client and denies all its tokens, also when it was\ndisabled before.", "billing", denyingClient}, firstIs("client")),
 		denyCmd(a, denial{"tokens", "CLIENT-ID", "Deny what a client has got so far, and leave the client as it is",
-			"deny tokens denies all tokens that a client has got so far. The client itself goes\non: it can get new ones at once.", "billing"}, firstIs("client")),
+			"deny tokens denies all tokens that a client has got so far. The client itself goes\non: it can get new ones at once.", "billing", denyingTokens}, firstIs("client")),
 		denyCmd(a, denial{"credential", "CLIENT-ID CREDENTIAL-ID", "Revoke a client's credential and deny its tokens",
-			"deny credential revokes one secret, key, jwks_uri or certificate of a client and\ndenies the tokens that were obtained with it.", "billing s1"},
+			"deny credential revokes one secret, key, jwks_uri or certificate of a client and\ndenies the tokens that were obtained with it.", "billing s1", denyingCredential},
 			func(args []string) map[string]string {
 				return map[string]string{"client": args[0], "credential": args[1]}
 			}),
 		denyCmd(a, denial{"kid", "KEY-ID", "Revoke a signing key and deny the tokens that it signed",
-			"deny kid revokes a signing key: see key revoke.", "hq2u3eyi5yuzqc5zrrhbwtyx"}, firstIs("kid")),
+			"deny kid revokes a signing key: see key revoke.", "hq2u3eyi5yuzqc5zrrhbwtyx", denyingKey}, firstIs("kid")),
 		denyJTICmd(a), denyTokenCmd(a), denyListCmd(a))
 }
 
@@ -43,11 +44,47 @@ type denial struct {
 	short   string
 	long    string
 	example string // arguments
+	means   func(args []string) consequence
 }
 
 // firstIs makes the member of that name of the first argument.
 func firstIs(member string) func([]string) map[string]string {
 	return func(args []string) map[string]string { return map[string]string{member: args[0]} }
+}
+
+// What the verbs mean for who types them. A token that is denied stays so, whatever
+// else is taken back.
+
+func denyingClient(args []string) consequence {
+	return consequence{
+		does: "disables the client " + printable(args[0]) + " and denies all tokens that it has got",
+		undo: "symbolon client enable " + printable(args[0]) + "; it can get new tokens then, and those that are denied stay denied",
+	}
+}
+
+func denyingTokens(args []string) consequence {
+	return consequence{
+		does:   "denies all tokens that the client " + printable(args[0]) + " has got so far",
+		goesOn: "the client, which can get new tokens at once",
+	}
+}
+
+func denyingCredential(args []string) consequence {
+	return consequence{
+		does:   "revokes the credential " + printable(args[1]) + " of the client " + printable(args[0]) + " and denies the tokens that it got with it",
+		goesOn: "the client with its other credentials, and the tokens that it got with those",
+	}
+}
+
+func denyingKey(args []string) consequence {
+	return consequence{
+		does:   "revokes the signing key " + printable(args[0]) + " and denies the tokens of all clients that it signed",
+		goesOn: "the clients, which get tokens that the next key signs",
+	}
+}
+
+func denyingOne(token string) consequence {
+	return consequence{does: "denies " + token + ", and no other", goesOn: "its client, which can get new tokens at once"}
 }
 
 // denyCmd is the command of one sort; body makes the request of its arguments.
@@ -63,29 +100,40 @@ func denyCmd(a *app, d denial, body func([]string) map[string]string) *cobra.Com
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		last := args[len(args)-1]
-		if err := sure.ask(fmt.Sprintf("denies the %s %s", d.what, strings.Join(args, " ")), last); err != nil {
+		what := d.means(args)
+		if err := sure.weigh(what, last); err != nil {
 			return err
 		}
 		send := body(args)
 		send["what"] = d.what
-		return p.deny(cmd, send)
+		return p.deny(cmd, send, what)
 	}
 	return cmd
 }
 
 // deny sends a denial and shows what came of it.
-func (p *place) deny(cmd *cobra.Command, send map[string]string) error {
+func (p *place) deny(cmd *cobra.Command, send map[string]string, what consequence) error {
 	var d admin.Denied
 	if err := p.call(cmd.Context(), http.MethodPost, "/denials", send, &d); err != nil {
 		return err
 	}
-	return p.show(d, func(w io.Writer) { printDenied(w, d) })
+	return p.show(d, func(w io.Writer) {
+		printDenied(w, d)
+		for _, f := range []struct{ name, text string }{{"what goes on", what.goesOn}, {"to undo it", what.undo}} {
+			if f.text != "" {
+				field(w, f.name, f.text)
+			}
+		}
+	})
 }
 
 func denyJTICmd(a *app) *cobra.Command {
 	var issuer string
 	cmd := denyCmd(a, denial{"jti", "JTI", "Deny one token",
-		"deny jti denies the one token that has this jti. Nobody can tell whether there is\none: the server keeps no list of tokens.", "5Yq3"},
+		"deny jti denies the one token that has this jti. Nobody can tell whether there is\none: the server keeps no list of tokens.", "5Yq3",
+		func(args []string) consequence {
+			return denyingOne("the token with the jti " + printable(args[0]) + " of the issuer " + printable(cmp.Or(issuer, "default")))
+		}},
 		func(args []string) map[string]string { return map[string]string{"jti": args[0], "issuer": issuer} })
 	cmd.Flags().StringVar(&issuer, "issuer", "", "id of the token's issuer (default \"default\")")
 	return cmd
@@ -125,10 +173,11 @@ Authorization header. Its signature is not checked: the key may be why it has to
 			return err
 		}
 		from := file + i.tokenEnv
-		if err := sure.ask("denies the token in "+printable(from), from); err != nil {
+		what := denyingOne("the token in " + printable(from))
+		if err := sure.weigh(what, from); err != nil {
 			return err
 		}
-		return p.deny(cmd, map[string]string{"what": "token", "token": token})
+		return p.deny(cmd, map[string]string{"what": "token", "token": token}, what)
 	}
 	return cmd
 }

@@ -188,16 +188,39 @@ func (a *app) confirms(cmd *cobra.Command) *confirmation {
 	return c
 }
 
-// ask goes on with --yes, or when the id was typed on a terminal. what says
-// what will happen, as "deletes the client billing".
-func (c *confirmation) ask(what, id string) error {
+// consequence is what a command does that somebody should think about.
+type consequence struct {
+	does   string // as "deletes the client billing"
+	goesOn string // what it leaves as it is; may be empty
+	undo   string // how it is taken back; empty: it cannot be
+}
+
+func (c consequence) String() string {
+	s := c.does
+	if c.undo == "" {
+		s += ", and cannot be taken back"
+	}
+	if c.goesOn != "" {
+		s += "; what goes on: " + c.goesOn
+	}
+	if c.undo != "" {
+		s += "; to undo it: " + c.undo
+	}
+	return s
+}
+
+// ask is weigh for what has no way back.
+func (c *confirmation) ask(does, id string) error { return c.weigh(consequence{does: does}, id) }
+
+// weigh goes on with --yes, or when the id was typed on a terminal.
+func (c *confirmation) weigh(what consequence, id string) error {
 	if c.yes {
 		return nil
 	}
 	if !terminal(c.stdin) {
-		return usagef("this %s, and cannot be taken back; repeat it with --yes", what)
+		return usagef("this %s; repeat it with --yes", what)
 	}
-	fmt.Fprintf(c.stderr, "This %s, and cannot be taken back. Type %s to go on: ", what, printable(id))
+	fmt.Fprintf(c.stderr, "This %s. Type %s to go on: ", what, printable(id))
 	line, err := bufio.NewReader(io.LimitReader(c.stdin, 1<<10)).ReadString('\n')
 	if strings.TrimSpace(line) != id || err != nil && err != io.EOF {
 		return fmt.Errorf("not confirmed, nothing was changed; type %s, or use --yes", printable(id))
