@@ -30,6 +30,7 @@ func (p *applier) clients() error {
 			continue
 		}
 		s.asked = n.Fields.Has("default_api")
+		p.adopt(s, client)
 		if s.before == nil {
 			if err := p.complete(client, n.Fields.Has("access")); err != nil {
 				return err
@@ -45,6 +46,22 @@ func (p *applier) clients() error {
 		bringPublic(p, s, n, certificateList(client, n.Object.Certificates))
 	}
 	return nil
+}
+
+// adopt refuses to take a client over that nobody has put into a set, and at the
+// same time to let it in at other issuers than before: whoever made it may have
+// had no say there, and its credentials stay.
+func (p *applier) adopt(s *staged, client *registry.Client) {
+	before, ok := s.before.(*registry.Client)
+	if !ok || before.ManagedBy != "" {
+		return
+	}
+	for _, id := range client.IssuerIDs() {
+		if !before.AtIssuer(id) {
+			p.problem(s.ref, "issuers", "the client is there already, made by hand, and does not authenticate at issuer "+id,
+				"look at its credentials, then: symbolon client update "+client.ID+" --issuer "+id+"; or give the file's client another id")
+		}
+	}
 }
 
 // complete gives a new client its state, and takes access to what no longer

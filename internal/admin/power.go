@@ -59,7 +59,8 @@ func handsOff(client *registry.Client) error {
 // onlyStopped reports whether nothing differs but that the client is disabled.
 func onlyStopped(before, after *registry.Client) (bool, error) {
 	same := *after
-	same.Meta = before.Meta
+	same.Meta = before.Meta // but for the set, the store's own
+	same.ManagedBy = after.ManagedBy
 	if after.State == registry.StateDisabled {
 		same.State, same.StateBy = before.State, before.StateBy
 	}

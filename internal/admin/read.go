@@ -132,6 +132,9 @@ func create[T any](c *change, kind, id string, obj *T) (*staged, error) {
 	if old != nil {
 		return nil, exists(kind, id)
 	}
+	if err := c.unusedID(s.ref); err != nil {
+		return nil, err
+	}
 	spent, err := c.revive(s.ref)
 	if err != nil {
 		return nil, err

@@ -68,6 +68,19 @@ func (c *change) remove(s *staged, by string) error {
 	return nil
 }
 
+// unusedID refuses an id that was another object's before, to an actor that does
+// not see whose: evidence and files may still mean that one by it.
+func (c *change) unusedID(r ref) error {
+	if c.actor.Issuers == nil {
+		return nil
+	}
+	old, err := c.remains(r)
+	if err == nil && old != nil {
+		err = &Error{Code: Exists, Message: fmt.Sprintf("the id %q was used before", r.id), Fix: "choose another id"}
+	}
+	return err
+}
+
 // revive takes what remains of an object out of the store, for one that is
 // created under its id. It gives the credential ids that are used up.
 func (c *change) revive(r ref) ([]registry.Spent, error) {
