@@ -77,6 +77,9 @@ func (e *Endpoints) serveManaged(handle func(*managed) error) func(server.Place,
 // admit finds out who asks, and refuses whoever may not. From then on c.actor
 // reaches the objects of the organisation and no others.
 func (e *Endpoints) admit(c *managed, d demand) error {
+	if err := e.cfg.Server.Current(c.Place); err != nil {
+		return err
+	}
 	actor, err := e.identify(c, d)
 	if err != nil {
 		return err

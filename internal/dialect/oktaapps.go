@@ -166,12 +166,8 @@ func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 		}
 		secret = added.Value
 	}
-	fields := admin.Fields{"name", "bound", "jwks_uri"}
-	if app.method() != methodOf(client) {
-		fields = append(fields, "auth") // else a client that has other methods besides keeps them
-	}
 	client, _, err = a.UpdateClient(ctx, c.actor, admin.Update[registry.Client]{Target: target, Change: admin.Named[registry.Client]{
-		Object: fresh, Fields: fields,
+		Object: fresh, Fields: differs(client, app),
 	}})
 	if err != nil {
 		return err
@@ -182,6 +178,23 @@ func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 		}
 	}
 	return c.answer(http.StatusOK, showApp(c, client, secret))
+}
+
+// differs names what an application asks to be otherwise than it was shown: a
+// client may be bound in another way than Okta knows, and may have other methods
+// besides, which a program that changes the label does not mean to take away.
+func differs(client admin.Client, app *oktaApp) admin.Fields {
+	fields := admin.Fields{"name"}
+	if app.Settings.OAuthClient.Bound != (client.Bound == registry.BoundDPoP) {
+		fields = append(fields, "bound")
+	}
+	if app.method() != methodOf(client) {
+		fields = append(fields, "auth")
+	}
+	if app.method() == symbolon.AuthPrivateKeyJWT {
+		fields = append(fields, "jwks_uri")
+	}
+	return fields
 }
 
 // checkSecret refuses a secret that is not the application's: it would not

@@ -269,6 +269,58 @@ func TestOktaAppIsReplaced(t *testing.T) {
 	}
 }
 
+// TestOktaReplaceLeavesTheRest: who sends back what it was shown with another label
+// changes that alone, whatever else the client has that Okta does not know.
+func TestOktaReplaceLeavesTheRest(t *testing.T) {
+	w := theWorld(t)
+	ctx, by, a := t.Context(), admin.System(), w.node.Admin()
+	public, err := publicPEM(w.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := registry.Client{ID: "both-ways", Issuers: []string{oktaOrg, oktaCustom}, Bound: registry.BoundRequired, Owner: "ann",
+		Labels: map[string]string{"team": "x"}, Access: map[string][]string{"okta-api": {"api.read"}}}
+	made, _, err := a.CreateClient(ctx, by, admin.CreateClient{Client: both, Key: &admin.NewKey{ID: "mine", Text: public}, Secret: admin.NewCredential{ID: "s1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	certified := registry.Client{ID: "certified", Issuers: []string{oktaCustom}}
+	if _, _, err := a.CreateClient(ctx, by, admin.CreateClient{Client: certified, Certificate: &admin.NewCertificate{Certificate: registry.Certificate{SubjectDN: "CN=certified"}}}); err != nil {
+		t.Fatal(err)
+	}
+	rename := func(id string) answer {
+		m := w.okta(t, w.ssws("okta-ops"), "GET", "/api/v1/apps/"+id, "").json(t)
+		m["label"] = "Renamed"
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.okta(t, w.ssws("okta-ops"), "PUT", "/api/v1/apps/"+id, string(text))
+	}
+	rename("both-ways").wants(t, http.StatusOK, "")
+	now, err := a.Client(ctx, by, "both-ways")
+	if err != nil || now.Name != "Renamed" {
+		t.Fatalf("%v %+v", err, now)
+	}
+	now.Name, now.Updated, now.Version = made.Client.Name, made.Client.Updated, made.Client.Version
+	if want, got := jsonOf(t, made.Client), jsonOf(t, now); want != got {
+		t.Errorf("%s became %s", want, got)
+	}
+	rename("certified").errorIs(t, http.StatusBadRequest, "E0000001")
+	if c, err := a.Client(ctx, by, "certified"); err != nil || len(c.Secrets) > 0 || c.Name != "" {
+		t.Errorf("%v %+v", err, c)
+	}
+}
+
+func jsonOf(t *testing.T, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // clientCount is how many clients there are.
 func (w *world) clientCount(t *testing.T) (n int) {
 	t.Helper()

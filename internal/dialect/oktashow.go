@@ -49,15 +49,16 @@ func showApp(c *managed, client admin.Client, secret admin.Secret) *oktaApp {
 	return app
 }
 
-// methodOf is the one method that Okta's programs are told of.
+// methodOf is the one method that Okta's programs are told of. They know none of a
+// client that has certificates alone, and cannot replace it.
 func methodOf(client admin.Client) string {
-	for _, m := range []string{symbolon.AuthPrivateKeyJWT, symbolon.AuthSecretBasic, symbolon.AuthSecretPost} {
-		if slices.Contains(client.Methods, m) {
-			return m
-		}
+	if slices.Contains(client.Methods, symbolon.AuthPrivateKeyJWT) {
+		return symbolon.AuthPrivateKeyJWT
 	}
-	if len(client.Auth) > 0 {
-		return client.Auth[0]
+	for _, list := range [][]string{client.Methods, client.Auth} {
+		if len(list) > 0 {
+			return list[0]
+		}
 	}
 	return symbolon.AuthSecretBasic
 }

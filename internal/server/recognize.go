@@ -67,6 +67,15 @@ func (s *Server) good(c *call) (t issuedToken, err error) {
 	return t, nil
 }
 
+// Current says why this node may not answer for anybody at the place's issuer: it
+// has not heard from its store for too long. Nil: it may.
+func (s *Server) Current(at Place) error {
+	if s.stale(at.Issuer) {
+		return errStale
+	}
+	return nil
+}
+
 // Refused writes the record of a request that an endpoint beyond OAuth's refuses,
 // with its private cause, and gives err back for the answer: so that explain knows
 // the request id there, too. who is whom the request named, "" for nobody. Where

@@ -390,12 +390,16 @@ func TestAStaleNodeAnswersNothing(t *testing.T) {
 		_, err := f.Recognize(at, x, "x")
 		return err
 	}))
+	want.check(t, f.outside("management", func(at Place, _ *web.Exchange) error { return f.Current(at) }))
 	want.check(t, f.get(base+"/jwks"))
 	want.check(t, f.get(base+"/.well-known/openid-configuration"))
 	if err := f.replica.CatchUp(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.token(f.post("billing", grant))
+	if w := f.outside("management", func(at Place, _ *web.Exchange) error { return f.Current(at) }); w.Code != http.StatusOK {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 }
 
 // TestAnOverlongTokenIsTheOperatorsFault: no library takes one, so none leaves,
