@@ -37,10 +37,9 @@ func users(t *testing.T, c *okta.APIClient) (ids []string) {
 func TestUsers(t *testing.T) {
 	o := start(t)
 	for name, c := range map[string]*okta.APIClient{
-		"SSWS":                  o.client(t, okta.WithToken(o.token)),
-		"PrivateKey":            o.keyed(t, "bearer", o.key, "okta.users.read"),
-		"PrivateKey with DPoP":  o.keyed(t, "bound", o.key, "okta.users.read"),
-		"PrivateKey, DPoP, two": o.keyed(t, "bound", o.key, "okta.users.read", "okta.apps.manage"),
+		"SSWS":                 o.client(t, okta.WithToken(o.token)),
+		"PrivateKey":           o.keyed(t, "bearer", o.key, "okta.users.read"),
+		"PrivateKey with DPoP": o.keyed(t, "bound", o.key, "okta.users.read", "okta.apps.manage"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 2 {
