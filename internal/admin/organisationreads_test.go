@@ -14,7 +14,7 @@ import (
 
 // What is its own an organisation does administer, from the first to the last.
 func TestAnOrganisationAdministersItsOwn(t *testing.T) {
-	eachStore(t, func(w *world) {
+	onSQLite(t, func(w *world) {
 		organisations(w)
 		ctx := w.Context()
 		for who, a := range boundActors() {
@@ -64,7 +64,7 @@ func TestAnOrganisationAdministersItsOwn(t *testing.T) {
 // Lists, searches and filters have its own objects and nothing else, each once and
 // in order, however they are divided into pages.
 func TestAnOrganisationSeesItsOwnInLists(t *testing.T) {
-	eachStore(t, func(w *world) {
+	onSQLite(t, func(w *world) {
 		organisations(w)
 		ctx := w.Context()
 		issuers := [][]string{{"okta"}, {"default"}, {"okta-default"}, {"okta", "okta-default"}, {"okta", "default"}, {"tenant"}}
