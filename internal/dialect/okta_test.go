@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // scopeAt is what the clients of every issuer may ask for there.
@@ -84,6 +87,33 @@ func TestOktaClaims(t *testing.T) {
 				t.Errorf("%s says %s: %v", other, name, c[name])
 			}
 		}
+	}
+}
+
+// TestOktaIntrospectsAndRevokes, where Okta's programs look for it.
+func TestOktaIntrospectsAndRevokes(t *testing.T) {
+	w := theWorld(t)
+	if err := w.create(t.Context(), made{Client: registry.Client{ID: "okta-rs", Issuers: []string{oktaCustom}}}); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := w.node.Admin().UpdateAPI(t.Context(), admin.System(), admin.Update[registry.API]{
+		Target: admin.Target{ID: "okta-api"},
+		Change: admin.Named[registry.API]{Object: registry.API{ResourceServers: []string{"okta-rs"}}, Fields: admin.Fields{"resource_servers"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := w.ask(t, oktaCustom, "okta-app").token(t)
+	about := func(endpoint, client string) answer {
+		return w.form(t, w.issuers[oktaCustom]+"/v1/"+endpoint, url.Values{"token": {token}}, "Authorization", basic(client, w.secrets[client]))
+	}
+	if m := about("introspect", "okta-rs").json(t); m["active"] != true || m["client_id"] != "okta-app" || m["scope"] != "api.read" {
+		t.Errorf("%v", m)
+	}
+	about("introspect", "nobody").wants(t, http.StatusUnauthorized, "invalid_client")
+	about("revoke", "okta-app").wants(t, http.StatusOK, "")
+	if a := about("introspect", "okta-rs"); strings.TrimSpace(a.text) != `{"active":false}` {
+		t.Errorf("revoked: %s", a.text)
 	}
 }
 

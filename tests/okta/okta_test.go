@@ -126,7 +126,7 @@ func TestWrongCredentials(t *testing.T) {
 		"key":         o.keyed(t, "bearer", other, "okta.users.read"),
 		"key, DPoP":   o.keyed(t, "bound", other, "okta.users.read"),
 		"scope":       o.keyed(t, "bearer", o.key, "okta.apps.manage"), // a token, but not for users
-		"other scope": o.keyed(t, "bearer", o.key, "okta.groups.read"),
+		"other scope": o.keyed(t, "bound", o.key, "okta.groups.read"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			page, resp, err := c.UserAPI.ListUsers(c.GetConfig().Context).Execute()
