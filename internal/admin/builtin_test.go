@@ -163,6 +163,30 @@ func TestDialectOfAnIssuerStays(t *testing.T) {
 	})
 }
 
+// A client is at home at an issuer of a dialect or at one of the profile fapi2,
+// whichever of them comes last.
+func TestAClientHasNoDialectBesideFAPI2(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		ctx := w.Context()
+		w.issuer("okta", registry.DialectOkta, "https://okta.example.com")
+		w.issuer("bank", "", "https://bank.example.com")
+		key := &NewKey{Text: testJWK(w)}
+		_, _, err := w.CreateClient(ctx, w.actor, CreateClient{Client: registry.Client{ID: "both", Issuers: []string{"okta", "bank"}}, Key: key})
+		w.ok(err)
+		fapi2 := changes[registry.Issuer](w, "bank", `{"profile":"fapi2"}`)
+		_, _, err = w.UpdateIssuer(ctx, w.actor, fapi2)
+		w.refused(err, Invalid, `client "both": issuers`, "dialect okta", "make another client")
+		_, _, err = w.UpdateClient(ctx, w.actor, changes[registry.Client](w, "both", `{"issuers":["okta"]}`))
+		w.ok(err)
+		_, _, err = w.UpdateIssuer(ctx, w.actor, fapi2)
+		w.ok(err)
+		_, _, err = w.UpdateClient(ctx, w.actor, changes[registry.Client](w, "both", `{"issuers":["bank","okta"]}`))
+		w.refused(err, Invalid, `client "both": issuers`, "make another client")
+		_, _, err = w.CreateClient(ctx, w.actor, CreateClient{Client: registry.Client{ID: "new", Issuers: []string{"okta", "bank"}}, Key: key})
+		w.refused(err, Invalid, `client "new": issuers`)
+	})
+}
+
 // APIs of an issuer with a dialect are signed with RS256 unless they say
 // otherwise, and that is written down.
 func TestAPIsOfDialectsAreSignedWithRS256(t *testing.T) {

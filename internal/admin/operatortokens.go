@@ -60,12 +60,10 @@ func (a *Admin) CreateOperatorToken(ctx context.Context, actor Actor, req Create
 		_, err := create(c, registry.KindOperatorToken, t.ID, &fresh)
 		return err
 	})
-	shownToken, seq, err := shown(a.OperatorToken, ctx, actor, t.ID, seq, err)
-	if err != nil && seq == 0 {
-		return CreatedOperatorToken{}, 0, err
+	if out.Token, seq, err = shown(a.OperatorToken, ctx, actor, t.ID, seq, err); err != nil {
+		return CreatedOperatorToken{}, seq, err
 	}
-	out.Token = shownToken
-	return out, seq, err
+	return out, seq, nil
 }
 
 // hashToken is the stored form of a token's value. member is what holds the value,

@@ -203,6 +203,9 @@ func (c *change) some(ids []string) string {
 // and whether it hands on what it does not hold. What the operation itself needs
 // was asked before.
 func (c *change) authorise() error {
+	if c.actor.May(GrantsAdmin) == nil {
+		return nil // which nobody has that is bound to issuers
+	}
 	var found registry.Problems
 	for _, s := range slices.Clone(c.order) {
 		changed, err := s.changed()
