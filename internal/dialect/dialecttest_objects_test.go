@@ -99,7 +99,8 @@ var operators = []registry.Operator{
 var operatorTokens = []registry.OperatorToken{
 	{ID: "okta-ops", Role: registry.RoleOperator, Issuers: []string{oktaOrg}, SSWS: true},
 	{ID: "okta-viewer", Role: registry.RoleViewer, Issuers: []string{oktaOrg}, SSWS: true},
-	{ID: "okta-everything", Role: registry.RoleAdmin, Issuers: []string{oktaOrg, oktaCustom}, SSWS: true},
+	{ID: "okta-everything", Role: registry.RoleAdmin, Issuers: []string{oktaOrg, oktaCustom, auth0}, SSWS: true},
+	{ID: "okta-other", Role: registry.RoleAdmin, Issuers: []string{oktaOther}, SSWS: true},
 	{ID: "okta-custom", Role: registry.RoleOperator, Issuers: []string{oktaCustom}}, // for neither server's management
 	{ID: "okta-plain", Role: registry.RoleOperator, Issuers: []string{oktaOrg}},     // not for SSWS
 	{ID: "auth0-ops", Role: registry.RoleOperator, Issuers: []string{auth0}},
@@ -115,6 +116,7 @@ func (w *world) populate(ctx context.Context) (err error) {
 	a, by := w.node.Admin(), admin.System()
 	for _, i := range []registry.Issuer{
 		{ID: oktaOrg, Dialect: registry.DialectOkta}, {ID: oktaCustom, Dialect: registry.DialectOkta},
+		{ID: oktaOther, Dialect: registry.DialectOkta},
 		{ID: auth0, Dialect: registry.DialectAuth0}, {ID: curity, Dialect: registry.DialectCurity}, {ID: simple, Dialect: registry.DialectSimple},
 	} {
 		i.URL = w.issuers[i.ID]

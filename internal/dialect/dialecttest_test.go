@@ -51,13 +51,15 @@ const (
 	auth0      = "auth0"        // https://localhost:PORT
 	curity     = "curity"       // https://localhost:PORT/oauth/v2/oauth-anonymous
 	simple     = "simple"       // https://localhost:PORT
+
+	oktaOther = "okta-other" // https://localhost:PORT, another organisation, which is none of allIssuers
 )
 
 var allIssuers = []string{standard, oktaOrg, oktaCustom, auth0, curity, simple}
 
 // tokenPaths are where each issuer's token endpoint is, below the origin.
 var tokenPaths = map[string]string{
-	standard: "/token", oktaOrg: "/oauth2/v1/token", oktaCustom: "/oauth2/default/v1/token",
+	standard: "/token", oktaOrg: "/oauth2/v1/token", oktaOther: "/oauth2/v1/token", oktaCustom: "/oauth2/default/v1/token",
 	auth0: "/oauth/token", curity: "/oauth/v2/oauth-token", simple: "/authorize",
 }
 
@@ -148,7 +150,7 @@ func openWorld(ctx context.Context, configure func(*node.Config)) (*world, error
 func (w *world) listen(cfg *node.Config) error {
 	files := cfg.TLS
 	for _, org := range []map[string]string{
-		{standard: ""}, {oktaOrg: "", oktaCustom: "/oauth2/default"}, {auth0: ""},
+		{standard: ""}, {oktaOrg: "", oktaCustom: "/oauth2/default"}, {oktaOther: ""}, {auth0: ""},
 		{curity: "/oauth/v2/oauth-anonymous"}, {simple: ""},
 	} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")

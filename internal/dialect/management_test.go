@@ -39,6 +39,7 @@ func TestSSWS(t *testing.T) {
 		"not for SSWS":         {w.ssws("okta-plain"), http.StatusUnauthorized, "E0000011"},
 		"of a custom server":   {w.ssws("okta-custom"), http.StatusUnauthorized, "E0000011"},
 		"of another dialect":   {w.ssws("auth0-ops"), http.StatusUnauthorized, "E0000011"},
+		"of another Okta":      {w.ssws("okta-other"), http.StatusUnauthorized, "E0000011"},
 		"a client's secret":    {"SSWS " + w.secrets["okta-app"], http.StatusUnauthorized, "E0000011"},
 		"a client by Basic":    {basic("okta-app", w.secrets["okta-app"]), http.StatusUnauthorized, "E0000011"},
 	} {
@@ -63,6 +64,32 @@ func TestSSWS(t *testing.T) {
 	}
 	if log := w.logged.String(); strings.Contains(log, value) {
 		t.Error("the log holds the token")
+	}
+}
+
+// TestOktaOrganisationsAreApart: neither sees or reaches what the other has.
+func TestOktaOrganisationsAreApart(t *testing.T) {
+	w := theWorld(t)
+	// An organisation's own server may stand for its management API: a new
+	// application gets no access to that.
+	if _, _, err := w.node.Admin().UpdateIssuer(t.Context(), admin.System(), admin.Update[registry.Issuer]{
+		Target: admin.Target{ID: oktaOther},
+		Change: admin.Named[registry.Issuer]{Object: registry.Issuer{Audience: w.issuers[oktaOther]}, Fields: admin.Fields{"audience"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	apps := w.origin(oktaOther) + "/api/v1/apps"
+	a := w.do(t, http.MethodPost, apps, app("Over there", nil, nil), "Authorization", w.ssws("okta-other"), "Content-Type", "application/json")
+	a.wants(t, http.StatusOK, "")
+	id := a.json(t)["id"].(string)
+	if c, err := w.node.Admin().Client(t.Context(), admin.System(), id); err != nil || len(c.Access) > 0 || !slices.Equal(c.Issuers, []string{oktaOther}) {
+		t.Errorf("%v %+v", err, c)
+	}
+	w.okta(t, w.ssws("okta-ops"), "GET", "/api/v1/apps/"+id, "").errorIs(t, http.StatusNotFound, "E0000007")
+	w.okta(t, w.ssws("okta-ops"), "DELETE", "/api/v1/apps/"+id, "").errorIs(t, http.StatusNotFound, "E0000007")
+	w.get(t, apps+"/okta-app", "Authorization", w.ssws("okta-other")).errorIs(t, http.StatusNotFound, "E0000007")
+	for _, header := range []string{w.ssws("okta-ops"), w.bearer(t, "okta-admin", "okta.apps.read")} {
+		w.get(t, apps, "Authorization", header).errorIs(t, http.StatusUnauthorized, "E0000011")
 	}
 }
 
