@@ -42,12 +42,11 @@ func OfClient(id, requestID string) Actor {
 func File() Actor { return Actor{Name: "system", Via: "file", Role: registry.RoleAdmin} }
 
 // OfToken is a program with an operator token: its role, without the power to hand
-// power on, at the token's issuers. Where a request reaches less than that, Within
-// says so.
-func OfToken(t *registry.OperatorToken, requestID string) Actor {
+// power on, at the issuers that the token reaches where it was sent.
+func OfToken(t *registry.OperatorToken, requestID string, issuers []string) Actor {
 	return Actor{Name: "token:" + t.ID, Via: "ssws", RequestID: requestID, Role: t.Role,
 		Permissions: slices.DeleteFunc(slices.Clone(roles[t.Role]), func(p Permission) bool { return p == GrantsAdmin }),
-		Issuers:     append([]string{}, t.Issuers...)}
+		Issuers:     append([]string{}, issuers...)}
 }
 
 // OfManagement is a client with a token for the management API of an organisation,
@@ -56,18 +55,6 @@ func OfToken(t *registry.OperatorToken, requestID string) Actor {
 func OfManagement(client, requestID string, permissions []Permission, issuers []string) Actor {
 	return Actor{Name: "client:" + client, Via: "management", RequestID: requestID, Role: registry.RoleOperator,
 		Permissions: append([]Permission{}, permissions...), Issuers: append([]string{}, issuers...)}
-}
-
-// Within bounds the actor to those of the issuers that it reaches.
-func (a Actor) Within(issuers []string) Actor {
-	bounded := []string{}
-	for _, id := range issuers {
-		if a.reaches(id) && !slices.Contains(bounded, id) {
-			bounded = append(bounded, id)
-		}
-	}
-	a.Issuers = bounded
-	return a
 }
 
 // Permission is what an operation needs.

@@ -12,7 +12,7 @@ import (
 func TestPermissionsOfActors(t *testing.T) {
 	everything := roles[registry.RoleAdmin]
 	token := func(role string) Actor {
-		return OfToken(&registry.OperatorToken{ID: "ci", Role: role, Issuers: []string{"okta"}}, "r")
+		return OfToken(&registry.OperatorToken{ID: "ci", Role: role}, "r", []string{"okta"})
 	}
 	for _, tt := range []struct {
 		name  string
@@ -32,7 +32,7 @@ func TestPermissionsOfActors(t *testing.T) {
 		{"a token of an operator", token(registry.RoleOperator), []Permission{ClientsRead, OperatorsRead, ClientsWrite, APIsWrite, DenyWrite}},
 		{"a token of an admin", token(registry.RoleAdmin), []Permission{ClientsRead, OperatorsRead, ClientsWrite, APIsWrite, DenyWrite, KeysRotate}},
 		{"a token of a role that does not exist", token("root"), nil},
-		{"an admin within some issuers", Local(0, "r").Within([]string{"okta"}), []Permission{ClientsRead, OperatorsRead, ClientsWrite, APIsWrite, DenyWrite, KeysRotate}},
+		{"an admin within some issuers", Actor{Role: registry.RoleAdmin, Issuers: []string{"okta"}}, []Permission{ClientsRead, OperatorsRead, ClientsWrite, APIsWrite, DenyWrite, KeysRotate}},
 		{"a client that manages", OfManagement("c", "r", []Permission{ClientsRead}, []string{"okta"}), []Permission{ClientsRead}},
 		{"a client with all permissions", OfManagement("c", "r", everything, []string{"okta"}), []Permission{ClientsRead, OperatorsRead, ClientsWrite, APIsWrite, DenyWrite}},
 		{"a client with no permission", OfManagement("c", "r", nil, nil), nil},
@@ -50,26 +50,23 @@ func TestPermissionsOfActors(t *testing.T) {
 	}
 }
 
-// What bounds an actor only ever becomes narrower, and nothing is not everything.
+// An actor that is bound to no issuer reaches none: nothing is not everything.
 func TestBoundsOfActors(t *testing.T) {
-	token := &registry.OperatorToken{ID: "ci", Role: registry.RoleOperator, Issuers: []string{"okta", "okta-default"}}
+	token := &registry.OperatorToken{ID: "ci", Role: registry.RoleOperator}
 	for _, tt := range []struct {
 		actor Actor
 		want  []string
 	}{
-		{OfToken(token, "r"), []string{"okta", "okta-default"}},
-		{OfToken(token, "r").Within([]string{"okta-default", "okta-two", "okta-default"}), []string{"okta-default"}},
-		{OfToken(token, "r").Within([]string{"tenant"}), []string{}},
-		{OfToken(token, "r").Within(nil), []string{}},
-		{OfToken(&registry.OperatorToken{}, "r"), []string{}},
+		{OfToken(token, "r", []string{"okta", "okta-default"}), []string{"okta", "okta-default"}},
+		{OfToken(token, "r", nil), []string{}},
+		{OfManagement("c", "r", nil, []string{"okta"}), []string{"okta"}},
 		{OfManagement("c", "r", nil, nil), []string{}},
-		{Local(0, "r").Within([]string{"okta"}), []string{"okta"}},
 	} {
 		if tt.actor.Issuers == nil || !slices.Equal(tt.actor.Issuers, tt.want) {
 			t.Errorf("%s: %#v, want %v", tt.actor.Name, tt.actor.Issuers, tt.want)
 		}
 	}
-	if a := OfToken(token, "r"); a.Name != "token:ci" || a.Via != "ssws" || a.RequestID != "r" || a.Permissions == nil {
+	if a := OfToken(token, "r", nil); a.Name != "token:ci" || a.Via != "ssws" || a.RequestID != "r" || a.Permissions == nil {
 		t.Errorf("%+v", a)
 	}
 	if a := OfManagement("c", "r", nil, nil); a.Name != "client:c" || a.Via != "management" || a.RequestID != "r" || a.Permissions == nil {

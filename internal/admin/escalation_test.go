@@ -50,8 +50,8 @@ func organisations(w *world) {
 func boundActors() map[string]Actor {
 	within := []string{"okta", "okta-default"}
 	return map[string]Actor{
-		"a token of an operator": OfToken(&registry.OperatorToken{ID: "ci", Role: registry.RoleOperator, Issuers: within}, "r"),
-		"a token of an admin":    OfToken(&registry.OperatorToken{ID: "ci", Role: registry.RoleAdmin, Issuers: within}, "r"),
+		"a token of an operator": OfToken(&registry.OperatorToken{ID: "ci", Role: registry.RoleOperator}, "r", within),
+		"a token of an admin":    OfToken(&registry.OperatorToken{ID: "ci", Role: registry.RoleAdmin}, "r", within),
 		"a client that manages":  OfManagement("ops", "r", roles[registry.RoleAdmin], within),
 	}
 }

@@ -119,8 +119,7 @@ func (e *Endpoints) byOperatorToken(c *managed, value string) (admin.Actor, erro
 	if t == nil || !t.SSWS || !slices.Contains(t.Issuers, c.Issuer.ID) {
 		return admin.Actor{}, errNotCaller
 	}
-	actor := admin.OfToken(t, c.x.RequestID)
-	actor.Issuers = c.Snapshot.Organisation(c.Issuer)
+	actor := admin.OfToken(t, c.x.RequestID, c.Snapshot.Organisation(c.Issuer))
 	c.who = actor.Name
 	return actor, nil
 }
