@@ -80,6 +80,7 @@ func TestDocsYAML(t *testing.T) {
 	}
 	maps.Copy(expected, howtoYAML(t))
 	maps.Copy(expected, proxiesYAML(t))
+	maps.Copy(expected, migrateYAML(t))
 	seen, ofOthers := 0, 0
 	for _, b := range blocks(t) {
 		if b.language != "yaml" {
@@ -135,7 +136,7 @@ func read(t *testing.T, b block, name string) any {
 				t.Fatal(err)
 			}
 		}
-		req, err := state.Parse(state.Source{File: name, Data: []byte(b.text), Dir: dir, Env: os.LookupEnv})
+		req, err := state.Parse(state.Source{File: name, Data: []byte(b.text), Dir: dir, Env: sampleVariable})
 		if err != nil {
 			t.Fatalf("%s:%d: %v", b.page, b.line, err)
 		}

@@ -14,18 +14,22 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
-// followed are the pages that a newcomer types from top to bottom: the quickstart
-// and docs/howto.
+// followed are the pages that a newcomer types from top to bottom: the quickstart,
+// docs/howto and docs/migrate.
 func followed(t *testing.T) []string {
 	t.Helper()
-	pages, err := filepath.Glob(filepath.Join(repository, "docs/howto/*.md"))
-	if err != nil {
-		t.Fatal(err)
+	pages := []string{filepath.Join(repository, "docs/quickstart.md")}
+	for _, dir := range []string{"docs/howto", "docs/migrate"} {
+		found, err := filepath.Glob(filepath.Join(repository, dir, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(found) < 3 {
+			t.Fatalf("%d pages in %s: private_key_jwt, mTLS and DPoP have one each, and so has each vendor", len(found), dir)
+		}
+		pages = append(pages, found...)
 	}
-	if len(pages) < 3 {
-		t.Fatalf("%d pages in docs/howto: private_key_jwt, mTLS and DPoP have one each", len(pages))
-	}
-	return append(pages, filepath.Join(repository, "docs/quickstart.md"))
+	return pages
 }
 
 // TestHowtosLineByLine follows each page as a newcomer would: its files are written
@@ -272,6 +276,7 @@ var sampleFiles = map[string]string{
 	"prometheus.secret": strings.Repeat("x", 40),
 	"billing.pub":       samplePublicKey,
 	"billing-2.pub":     samplePublicKey,
+	"reports.pub":       samplePublicKey,
 	"reports.crt":       sampleCertificate,
 }
 
