@@ -1,119 +1,129 @@
 #!/usr/bin/env bash
-# Real client programs against the real binary on loopback, from a copy of the
-# checks: checks.sh DIR. Each runs against an API that signs ES256 and one that
-# signs RS256, and must fail when its secret is wrong; openid-client, which also
-# authenticates with a key and binds tokens to it, when its key is, and when the
-# client that introspects has a wrong secret. nginx asks a guard of each API.
+# Real client programs against the real binary, from a copy of the checks:
+# checks.sh DIR. Those that know no vendor run against a standard issuer (one API
+# that signs ES256, one RS256) and against the dialects of Okta, Auth0 and
+# Curity; those of a vendor against its dialect. Each must fail when a secret,
+# token or key that it uses is wrong, and must leave nothing out.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 source=$1
-checks=(openid-client simple-oauth2 go-oauth2-oidc haproxy-jwt nginx-auth-request prometheus)
+symbolon=$here/symbolon
+generic=(openid-client simple-oauth2 go-oauth2-oidc haproxy-jwt nginx-auth-request)
+vendors=(seed0-okta-node-api seed0-okta-modern seed1-okta-dpop seed2-auth0-m2m seed2-auth0-management
+  seed3-simple-token-server seed4-curity-express)
 
 work=$(mktemp -d)
-started=()
-finish() {
-  if [ ${#started[@]} -gt 0 ]; then kill "${started[@]}" 2>/dev/null || true; wait "${started[@]}" 2>/dev/null || true; fi
-  rm -rf "$work"
-}
+. "$here/scripts/checks/serve.sh"
 trap finish EXIT
-die() { echo "checks: $*" >&2; exit 1; }
-
-for check in "${checks[@]}"; do
+for check in "${generic[@]}" prometheus "${vendors[@]}"; do
   [ -x "$source/$check/run.sh" ] || die "$source has no check $check"
 done
 cp -R "$source" "$work/checks"
+certificates
+export CHECK_SECRET API_SECRET MGMT_SECRET OKTA_TOKEN
+CHECK_SECRET=$(openssl rand -hex 24) API_SECRET=$(openssl rand -hex 24) MGMT_SECRET=$(openssl rand -hex 24) OKTA_TOKEN=$(openssl rand -hex 24)
+serve
+guards
 
-# Free ports: the issuer's URL has to be known before the server starts.
-read -r port es256 rs256 < <(node -e '
-  const all = [0, 1, 2].map(() => require("net").createServer().listen(0, "127.0.0.1"));
-  setTimeout(() => { console.log(all.map(s => s.address().port).join(" ")); all.forEach(s => s.close()) }, 100)')
-declare -A guard=([es256]=$es256 [rs256]=$rs256)
-export CHECK_SECRET API_SECRET; CHECK_SECRET=$(openssl rand -hex 24) API_SECRET=$(openssl rand -hex 24)
-for key in right wrong; do
-  openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$work/$key.pem"
-done
-openssl pkey -in "$work/right.pem" -pubout -out "$work/right.pub"
-cat >"$work/state.yaml" <<YAML
-set: checks
-apis:
-  - {id: es256, issuer: default, identifier: "https://es256.example.com", scopes: {"api.read": Read}, token: {lifetime: 10m, algorithm: ES256}}
-  - {id: rs256, issuer: default, identifier: "https://rs256.example.com", scopes: {"api.read": Read}, token: {lifetime: 10m, algorithm: RS256}}
-clients:
-  - {id: check-es256, secrets: [{id: s1, value_from: {env: CHECK_SECRET}}], access: {es256: [api.read]}}
-  - {id: check-rs256, secrets: [{id: s1, value_from: {env: CHECK_SECRET}}], access: {rs256: [api.read]}}
-  - {id: key-es256, keys: [{id: k1, pem_file: right.pub}], access: {es256: [api.read]}}
-  - {id: key-rs256, keys: [{id: k1, pem_file: right.pub}], access: {rs256: [api.read]}}
-  - {id: dpop-es256, keys: [{id: k1, pem_file: right.pub}], access: {es256: [api.read]}, bound: dpop}
-  - {id: dpop-rs256, keys: [{id: k1, pem_file: right.pub}], access: {rs256: [api.read]}, bound: dpop}
-  - {id: api, secrets: [{id: s1, value_from: {env: API_SECRET}}]}
-resource_servers: [{api: es256, client: api}, {api: rs256, client: api}]
-YAML
-cat >"$work/symbolon.yaml" <<YAML
-url: http://127.0.0.1:$port
-listen: ["127.0.0.1:$port"]
-data_dir: $work/data
-apply: $work/state.yaml
-YAML
-# start WHAT URL ARGUMENT…: runs the binary until it is ready
-start() {
-  "$here/symbolon" "${@:3}" >"$work/$1.log" 2>&1 &
-  local pid=$!
-  started+=("$pid")
-  for _ in $(seq 200); do
-    if curl -fs "$2/readyz" >/dev/null; then return; fi
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.1
-  done
-  cat "$work/$1.log" >&2
-  die "$1 did not start"
+# variables PLACE: all that the checks read, as it is there.
+variables() {
+  local scope=api.read token=${issuer[$1]:-}/token
+  case $1 in
+    okta) token=${issuer[okta]}/v1/token ;;
+    auth0) scope=list:users token=${url[auth0]}/oauth/token ;;
+    curity) token=${url[curity]}/oauth/v2/oauth-token ;;
+  esac
+  printf '%s\n' CA_FILE="$work/ca.crt" STRICT_SCOPE=1 DPOP_ALGS=ES256,RS256 \
+    ISSUER="${issuer[$1]:-}" TOKEN_URL="$token" SCOPE="$scope" AUDIENCE="${audience[$1]:-}" AUTH_CHECK_URL="${guard[$1]:-}/forward-auth" \
+    CLIENT_ID="check-$1" CLIENT_SECRET="$CHECK_SECRET" PK_CLIENT_ID="key-$1" DPOP_CLIENT_ID="dpop-$1" PRIVATE_KEY_FILE="$work/right.pem" \
+    INTROSPECT_CLIENT_ID=api INTROSPECT_CLIENT_SECRET="$API_SECRET" \
+    BASE_URL="${url[okta]}" ORG_URL="${url[okta]}" ADMIN_TOKEN="$OKTA_TOKEN" \
+    AUTH0_DOMAIN="${url[auth0]#https://}" AUTH0_AUDIENCE="${audience[auth0]}" AUTH0_SCOPE=list:users \
+    MGMT_CLIENT_ID=manager MGMT_CLIENT_SECRET="$MGMT_SECRET" \
+    CURITY_ISSUER="${issuer[curity]}" CURITY_AUDIENCE="${audience[curity]}" CURITY_TOKEN_URL="${url[curity]}/oauth/v2/oauth-token" \
+    TOKEN_SERVER_URL="${url[simple]}"
+  case $1 in
+    rs256) printf '%s\n' AUDIENCE_PARAM=1 ;;
+    auth0) printf '%s\n' AUDIENCE_PARAM=1 JSON_BODY=1 ;;
+  esac
 }
-start server "http://127.0.0.1:$port" serve --config "$work/symbolon.yaml"
-for algorithm in es256 rs256; do
-  cat >"$work/$algorithm.yaml" <<YAML
-issuer: http://127.0.0.1:$port
-audience: https://$algorithm.example.com
-forward_auth: {listen: "127.0.0.1:${guard[$algorithm]}", headers: nginx, trusted: [127.0.0.1]}
-routes: [{match: GET /api/, scopes: []}]
-YAML
-  start "guard-$algorithm" "http://127.0.0.1:${guard[$algorithm]}" guard --config "$work/$algorithm.yaml"
-done
 
-# Variables of the caller would mix two servers: each check gets these alone.
-run() { # run CHECK ALGORITHM SECRET KEY API_SECRET [the API whose guard nginx asks]
+# run CHECK PLACE [NAME=VALUE…]: with nothing of the caller's environment, which
+# would mix servers; the values named last are not those of the place.
+run() {
+  local set
+  mapfile -t set < <(variables "$2")
   env -i PATH="$PATH:/usr/sbin" HOME="$HOME" TMPDIR="$work" GOFLAGS="${GOFLAGS:-}" GOPROXY="$(go env GOPROXY)" \
-    ISSUER="http://127.0.0.1:$port" TOKEN_URL="http://127.0.0.1:$port/token" \
-    CLIENT_ID="check-$2" CLIENT_SECRET="$3" SCOPE=api.read AUDIENCE="https://$2.example.com" STRICT_SCOPE=1 \
-    PK_CLIENT_ID="key-$2" DPOP_CLIENT_ID="dpop-$2" DPOP_ALGS=ES256,RS256 PRIVATE_KEY_FILE="$work/$4.pem" \
-    INTROSPECT_CLIENT_ID=api INTROSPECT_CLIENT_SECRET="$5" AUTH_CHECK_URL="http://127.0.0.1:${guard[${6:-$2}]}/forward-auth" \
-    timeout "${CHECK_TIMEOUT:-180}" "$work/checks/$1/run.sh"
+    "${set[@]}" "${@:3}" timeout "${CHECK_TIMEOUT:-180}" "$work/checks/$1/run.sh" 2>&1
 }
 
-passed=0 failed=0
-ok() { echo "ok   $*"; passed=$((passed + 1)); }
-bad() { echo "FAIL $*"; failed=$((failed + 1)); }
-refuses() { # refuses WHAT CHECK ALGORITHM…, as run takes them
-  if output=$(run "${@:2}" 2>&1); then
-    bad "$3 $2: it passed with a wrong $1: $output"
+ok() { echo "ok   $*"; }
+bad() { echo "FAIL $1"; sed 's/^/     /' <<<"$2"; } # bad WHAT OUTPUT
+
+passes() { # passes CHECK PLACE
+  local output status=0
+  output=$(run "$@") || status=$?
+  # A note tells of a part that was left out: there is nothing to leave out.
+  if [ "$status" = 0 ] && grep -q "^PASS $1" <<<"$output" && ! grep -qE '^note:|unset|not exercised' <<<"$output"; then
+    ok "$2 $1"
+  else
+    bad "$2 $1 (exit $status)" "$output"
+  fi
+}
+
+refuses() { # refuses WHAT CHECK PLACE NAME=VALUE…: and says that it was refused
+  local output
+  if output=$(run "${@:2}"); then
+    bad "$3 $2: it passed with a wrong $1" "$output"
+  elif ! grep -qE '\b40[13]\b|invalid_(client|token)|"success":false' <<<"$output"; then
+    bad "$3 $2: with a wrong $1 it failed for another reason" "$output"
   else
     ok "$3 $2 refuses a wrong $1"
   fi
 }
-for algorithm in es256 rs256; do
-  for check in "${checks[@]}"; do
-    output=$(run "$check" "$algorithm" "$CHECK_SECRET" right "$API_SECRET" 2>&1) && status=0 || status=$?
-    # A note tells of a part that was left out: there is nothing to leave out.
-    if [ "$status" = 0 ] && ! grep -qE '^note:|unset' <<<"$output"; then
-      ok "$algorithm $check"
-    else
-      bad "$algorithm $check (exit $status): $output"
-    fi
-    refuses secret "$check" "$algorithm" "wrong-$CHECK_SECRET" right "$API_SECRET"
+wrong_secret=CLIENT_SECRET=wrong-$CHECK_SECRET
+wrong_key=PRIVATE_KEY_FILE=$work/wrong.pem
+wrong_token=ADMIN_TOKEN=wrong-$OKTA_TOKEN
+
+both() { # both CHECK PLACE: it passes, and refuses a wrong secret
+  passes "$1" "$2"
+  refuses secret "$1" "$2" "$wrong_secret"
+}
+
+at_every_issuer() {
+  local place check other
+  for place in es256 rs256 okta auth0 curity; do
+    for check in "${generic[@]}"; do both "$check" "$place"; done
+    refuses key openid-client "$place" "$wrong_key"
+    refuses "secret of the API" openid-client "$place" "INTROSPECT_CLIENT_SECRET=wrong-$API_SECRET"
+    [ "$place" = es256 ] && other=rs256 || other=es256
+    refuses guard nginx-auth-request "$place" "AUTH_CHECK_URL=${guard[$other]}/forward-auth"
   done
-  refuses key openid-client "$algorithm" "$CHECK_SECRET" wrong "$API_SECRET"
-  refuses "secret of the API" openid-client "$algorithm" "$CHECK_SECRET" right "wrong-$API_SECRET"
-  [ "$algorithm" = es256 ] && other=rs256 || other=es256
-  refuses guard nginx-auth-request "$algorithm" "$CHECK_SECRET" right "$API_SECRET" "$other"
-done
+}
+
+of_vendors() {
+  both seed0-okta-node-api okta
+  refuses "SSWS token" seed0-okta-node-api okta "$wrong_token"
+  both seed0-okta-modern okta
+  refuses "SSWS token" seed0-okta-modern okta "$wrong_token"
+  refuses key seed0-okta-modern okta "$wrong_key"
+  passes seed1-okta-dpop okta
+  refuses key seed1-okta-dpop okta "$wrong_key"
+  both seed2-auth0-m2m auth0
+  passes seed2-auth0-management auth0
+  refuses "management secret" seed2-auth0-management auth0 "MGMT_CLIENT_SECRET=wrong-$MGMT_SECRET"
+  both seed3-simple-token-server simple
+  both seed4-curity-express curity
+}
+
+# Prometheus mostly waits for its next scrape: it need not hold up the others.
+for place in es256 rs256 okta auth0 curity; do both prometheus "$place"; done >"$work/prometheus.out" 2>&1 &
+{ at_every_issuer; of_vendors; } | tee "$work/results"
+wait $!
+tee -a "$work/results" <"$work/prometheus.out"
+
+passed=$(grep -c '^ok ' "$work/results") || true
+failed=$(grep -c '^FAIL ' "$work/results") || true
 [ "$failed" = 0 ] || tail -n 50 "$work"/*.log >&2
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, in $SECONDS s"
 [ "$failed" = 0 ]
