@@ -15,13 +15,14 @@ import (
 	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/web"
 )
 
 // feeds are the revocation sets of all issuers, and who waits for them.
 type feeds struct {
 	config  *Config
 	counted func(step string)
-	waiting places
+	waiting web.Places
 	drained chan struct{} // closed when nobody may wait any more
 	drain   sync.Once
 

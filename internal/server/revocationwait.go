@@ -2,8 +2,6 @@ package server
 
 import (
 	"net/http"
-	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -30,11 +28,11 @@ func (fs *feeds) await(f *feed, q *revocationQuery, w http.ResponseWriter, r *ht
 	if news {
 		return nil
 	}
-	release, ok := fs.waiting.take(web.ExchangeOf(w).Peer)
-	if !ok {
+	peer := web.ExchangeOf(w).Peer
+	if !fs.waiting.Take(peer) {
 		return errNoPlace
 	}
-	defer release()
+	defer fs.waiting.Release(peer)
 	fs.counted("wait for a denial")
 	// The listener's limits are for answers that come at once: past the one for
 	// reading, net/http takes a client that only waits for one that went away.
@@ -69,60 +67,4 @@ func (fs *feeds) newsFor(f *feed, q *revocationQuery) (changed <-chan struct{}, 
 		q.journal = &d.journal
 	}
 	return changed, d.newsFor(q)
-}
-
-// places counts the requests that wait. Its bounds are set before its first use.
-type places struct {
-	inAll, perNetwork int
-
-	mu       sync.Mutex
-	taken    int
-	networks map[netip.Prefix]int
-}
-
-// take gives a place to a request from that address, unless its network or the
-// node has no more. An address that is none (a Unix socket) is of no network.
-func (p *places) take(peer netip.Addr) (release func(), ok bool) {
-	network := networkOf(peer)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.taken >= p.inAll || network.IsValid() && p.networks[network] >= p.perNetwork {
-		return nil, false
-	}
-	p.taken++
-	if network.IsValid() {
-		if p.networks == nil {
-			p.networks = make(map[netip.Prefix]int)
-		}
-		p.networks[network]++
-	}
-	return func() { p.release(network) }, true
-}
-
-func (p *places) release(network netip.Prefix) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.taken--
-	if !network.IsValid() {
-		return
-	}
-	if p.networks[network]--; p.networks[network] == 0 {
-		delete(p.networks, network)
-	}
-}
-
-func (p *places) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.taken
-}
-
-// networkOf is what one owner usually has: an IPv4 /24, an IPv6 /48.
-func networkOf(peer netip.Addr) netip.Prefix {
-	bits := 24
-	if peer.Is6() {
-		bits = 48
-	}
-	network, _ := peer.Prefix(bits) // of no address: the zero prefix
-	return network
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -232,8 +231,8 @@ func TestAWaitEnds(t *testing.T) {
 		f.set(<-w.answers, base)
 	}
 	f.set(f.get(base+since(first, longest)), base) // and nobody waits any more
-	if f.Waiting() != 0 || len(f.feeds.waiting.networks) != 0 {
-		t.Errorf("places are not given back: %+v", f.feeds.waiting.networks)
+	if n := f.Waiting(); n != 0 {
+		t.Errorf("%d places are not given back", n)
 	}
 }
 
@@ -242,7 +241,7 @@ func TestAWaitEnds(t *testing.T) {
 func TestWaitingForDenialsIsBounded(t *testing.T) {
 	f := newFixture(t)
 	w := newWaiters(f)
-	f.feeds.waiting.perNetwork = 2 // httptest's client is 192.0.2.1
+	f.feeds.waiting.PerNetwork = 2 // httptest's client is 192.0.2.1
 	first := f.set(f.get(base+"/revocations"), base)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.wait(ctx, 2, since(first, longest))
@@ -253,43 +252,15 @@ func TestWaitingForDenialsIsBounded(t *testing.T) {
 	cancel()
 	<-w.answers
 	<-w.answers
-	f.feeds.waiting.perNetwork, f.feeds.waiting.inAll = 10, 1
+	f.feeds.waiting.PerNetwork, f.feeds.waiting.InAll = 10, 1
 	w.wait(t.Context(), 1, since(first, longest))
 	full.check(t, f.get(base+since(first, longest)))
 	f.deny(ofClient("a"))
 	f.set(<-w.answers, base)
 	// What is not waited for takes no place.
-	f.feeds.waiting.inAll = 0
+	f.feeds.waiting.InAll = 0
 	if set := f.set(f.get(base+since(first, longest)), base); len(set.Entries) != 1 {
 		t.Errorf("%+v", set)
-	}
-}
-
-func TestNetworks(t *testing.T) {
-	for address, want := range map[string]string{
-		"203.0.113.7": "203.0.113.0/24", "203.0.114.7": "203.0.114.0/24", "2001:db8:1:2::3": "2001:db8:1::/48", "2001:db8:2::": "2001:db8:2::/48",
-	} {
-		if got := networkOf(netip.MustParseAddr(address)).String(); got != want {
-			t.Errorf("%s: %s, want %s", address, got, want)
-		}
-	}
-	p := places{inAll: 3, perNetwork: 1}
-	var releases []func()
-	for range 3 { // Unix sockets
-		release, ok := p.take(netip.Addr{})
-		if !ok {
-			t.Fatal("a Unix socket has no network")
-		}
-		releases = append(releases, release)
-	}
-	if _, ok := p.take(netip.Addr{}); ok {
-		t.Error("more than all")
-	}
-	for _, release := range releases {
-		release()
-	}
-	if p.taken != 0 {
-		t.Errorf("%d places are taken", p.taken)
 	}
 }
 

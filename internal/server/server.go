@@ -121,7 +121,7 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, hashing: newHashers(), decoy: newDecoy(), leaks: newLeakLimit(), chains: newChains()}
 	s.library.config = &s.cfg
 	s.feeds = feeds{
-		config: &s.cfg, waiting: places{inAll: waitingInAll, perNetwork: waitingPerNetwork},
+		config: &s.cfg, waiting: web.Places{InAll: waitingInAll, PerNetwork: waitingPerNetwork},
 		drained: make(chan struct{}), counted: s.counted,
 	}
 	s.calls.New = func() any { return newCall() }
@@ -133,7 +133,7 @@ func New(cfg Config) *Server {
 func (s *Server) Drain() { s.feeds.drain.Do(func() { close(s.feeds.drained) }) }
 
 // Waiting is how many requests wait for a denial now.
-func (s *Server) Waiting() int { return s.feeds.waiting.count() }
+func (s *Server) Waiting() int { return s.feeds.waiting.Taken() }
 
 func (s *Server) counted(step string) {
 	if s.count != nil {

@@ -49,6 +49,13 @@ func (p *Places) Release(peer netip.Addr) {
 	}
 }
 
+// Taken is how many places are taken.
+func (p *Places) Taken() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
+}
+
 // Network is what the owner of the address usually has: an IPv4 /24 or an IPv6 /48.
 // Of no address it is the zero Prefix.
 func Network(peer netip.Addr) netip.Prefix {

@@ -33,7 +33,20 @@ func TestPlaces(t *testing.T) {
 	for _, peer := range []netip.Addr{none, addr("192.0.2.1"), addr("192.0.2.1"), addr("192.0.3.1"), addr("2001:db8:1:ffff::1")} {
 		p.Release(peer)
 	}
-	if p.taken != 0 || len(p.networks) != 0 {
+	if p.Taken() != 0 || len(p.networks) != 0 {
 		t.Errorf("%d are taken, of %v", p.taken, p.networks)
+	}
+}
+
+func TestNetwork(t *testing.T) {
+	for address, want := range map[string]string{
+		"203.0.113.7": "203.0.113.0/24", "203.0.114.7": "203.0.114.0/24", "2001:db8:1:2::3": "2001:db8:1::/48", "2001:db8:2::": "2001:db8:2::/48",
+	} {
+		if got := Network(netip.MustParseAddr(address)).String(); got != want {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+	if got := Network(netip.Addr{}); got.IsValid() {
+		t.Errorf("of no address: %s", got)
 	}
 }
