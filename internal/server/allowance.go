@@ -12,7 +12,7 @@ import (
 // at any other issuer the same assertion is refused.
 type allowance struct {
 	endpoint bool // aud may be the token endpoint
-	list     bool // aud may be a list
+	list     bool // aud may be a list in which the issuer stands
 	noID     bool // there may be no jti
 	longest  time.Duration
 }
@@ -22,7 +22,6 @@ var strict = allowance{longest: maxAssertionLife}
 // add allows what the dialect does.
 func (d *DialectAssertion) add(may allowance) allowance {
 	may.endpoint = may.endpoint || d.TokenEndpoint
-	may.list = may.list || d.IssuerArray
 	may.noID = may.noID || d.NoID
 	may.longest = max(may.longest, d.MaxLifetime)
 	return may
@@ -58,12 +57,12 @@ func (c *call) checkAssertion(a *assertion, client *registry.Client) *fault {
 	if why != nil || may == strict || a.check(c, client.ID, strict) == nil {
 		return why
 	}
-	const expected = "aud the issuer as a string, exp within 5m0s, a jti"
-	if usual != strict && a.check(c, client.ID, usual) == nil {
+	expected := "aud the issuer as a string, exp within " + maxAssertionLife.String() + ", a jti"
+	if a.check(c, client.ID, usual) == nil {
 		c.trace.OK("assertion of the dialect", clauseAssertion, expected, "let through at an issuer of dialect "+c.Dialect.Name)
 		return nil
 	}
-	c.trace.OK("legacy assertion", clauseAssertion, "aud the issuer as a string, exp within "+maxAssertionLife.String(),
+	c.trace.OK("legacy assertion", clauseAssertion, expected,
 		"let through by the client's legacy_assertion until "+legacy.Until.UTC().Format(time.DateOnly))
 	return nil
 }

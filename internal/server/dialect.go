@@ -63,7 +63,6 @@ type DialectClaim struct{ Name, Value string }
 // that a standard issuer refuses.
 type DialectAssertion struct {
 	TokenEndpoint bool          // aud is the URL of the token endpoint
-	IssuerArray   bool          // aud is a list in which the issuer stands
 	MaxLifetime   time.Duration // longest exp
 	NoID          bool          // without a jti: the assertion itself is then good once
 }

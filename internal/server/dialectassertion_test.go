@@ -12,7 +12,7 @@ import (
 )
 
 // everything is what a dialect may let pass of assertions.
-var everything = &DialectAssertion{TokenEndpoint: true, IssuerArray: true, MaxLifetime: time.Hour, NoID: true}
+var everything = &DialectAssertion{TokenEndpoint: true, MaxLifetime: time.Hour, NoID: true}
 
 // asserts asks an issuer with an assertion, and a proof unless it is "".
 func (f *fixture) asserts(issuer, assertion, proof string) *httptest.ResponseRecorder {
@@ -28,18 +28,14 @@ func TestAssertionsOfADialect(t *testing.T) {
 		allowed *DialectAssertion
 		change  func(a *forged, iss string)
 	}{
-		"the token endpoint":          {&DialectAssertion{TokenEndpoint: true}, func(a *forged, iss string) { a.claims["aud"] = iss + "/token" }},
-		"a list of the issuer":        {&DialectAssertion{IssuerArray: true}, func(a *forged, iss string) { a.claims["aud"] = []string{iss} }},
-		"a list with the issuer":      {&DialectAssertion{IssuerArray: true}, func(a *forged, iss string) { a.claims["aud"] = []string{"https://other.example.com", iss} }},
-		"a list with the endpoint":    {&DialectAssertion{TokenEndpoint: true, IssuerArray: true}, func(a *forged, iss string) { a.claims["aud"] = []string{iss + "/token"} }},
-		"an hour":                     {&DialectAssertion{MaxLifetime: time.Hour}, hour},
-		"an hour, by a clock ahead":   {&DialectAssertion{MaxLifetime: time.Hour}, func(a *forged, _ string) { a.claims["exp"] = start.Add(time.Hour + 29*time.Second).Unix() }},
-		"made half an hour ago":       {&DialectAssertion{MaxLifetime: time.Hour}, func(a *forged, _ string) { a.claims["iat"] = start.Add(-30 * time.Minute).Unix() }},
-		"without jti":                 {&DialectAssertion{NoID: true}, func(a *forged, _ string) { a.claims["jti"] = nil }},
-		"with an empty jti":           {&DialectAssertion{NoID: true}, func(a *forged, _ string) { a.claims["jti"] = "" }},
-		"without jti, iat, typ":       {&DialectAssertion{NoID: true}, func(a *forged, _ string) { a.claims["jti"], a.claims["iat"], a.header["typ"] = nil, nil, nil }},
-		"all at once":                 {everything, func(a *forged, iss string) { hour(a, iss); a.claims["jti"], a.claims["aud"] = nil, iss+"/token" }},
-		"all at once, with our claim": {everything, func(a *forged, iss string) { hour(a, iss); a.claims["jti"], a.claims["aud"] = nil, []string{iss, "x"} }},
+		"the token endpoint":        {&DialectAssertion{TokenEndpoint: true}, func(a *forged, iss string) { a.claims["aud"] = iss + "/token" }},
+		"an hour":                   {&DialectAssertion{MaxLifetime: time.Hour}, hour},
+		"an hour, by a clock ahead": {&DialectAssertion{MaxLifetime: time.Hour}, func(a *forged, _ string) { a.claims["exp"] = start.Add(time.Hour + 29*time.Second).Unix() }},
+		"made half an hour ago":     {&DialectAssertion{MaxLifetime: time.Hour}, func(a *forged, _ string) { a.claims["iat"] = start.Add(-30 * time.Minute).Unix() }},
+		"without jti":               {&DialectAssertion{NoID: true}, func(a *forged, _ string) { a.claims["jti"] = nil }},
+		"with an empty jti":         {&DialectAssertion{NoID: true}, func(a *forged, _ string) { a.claims["jti"] = "" }},
+		"without jti, iat, typ":     {&DialectAssertion{NoID: true}, func(a *forged, _ string) { a.claims["jti"], a.claims["iat"], a.header["typ"] = nil, nil, nil }},
+		"all at once":               {everything, func(a *forged, iss string) { hour(a, iss); a.claims["jti"], a.claims["aud"] = nil, iss+"/token" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newDialectFixture(t, &Dialect{Name: "x", Assertion: c.allowed})
@@ -63,6 +59,9 @@ func TestBadAssertionsAtADialect(t *testing.T) {
 	for name, change := range map[string]func(a *forged){
 		"another issuer's token endpoint": func(a *forged) { a.claims["aud"] = base + "/token" },
 		"another endpoint":                func(a *forged) { a.claims["aud"] = vendor + "/introspect" },
+		"a list of the issuer":            func(a *forged) { a.claims["aud"] = []string{vendor} },
+		"a list with the issuer":          func(a *forged) { a.claims["aud"] = []string{vendor, "x"} },
+		"a list with the endpoint":        func(a *forged) { a.claims["aud"] = []string{vendor + "/token"} },
 		"a list without us":               func(a *forged) { a.claims["aud"] = []string{base, base + "/token"} },
 		"an empty list":                   func(a *forged) { a.claims["aud"] = []string{} },
 		"no aud":                          func(a *forged) { a.claims["aud"] = nil },

@@ -15,7 +15,6 @@ type Path struct {
 // Paths are where the endpoints of an issuer stand.
 type Paths struct {
 	Token, Introspection, Revocation, JWKS, Key, Revocations, RevocationKeys, Authorize Path
-	NoMetadata                                                                          bool
 }
 
 var standardPaths = Paths{

@@ -140,12 +140,6 @@ func TestEndpointsThatADialectLacks(t *testing.T) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
-	f.dialects["partners"] = &Dialect{Name: "y", Paths: &Paths{NoMetadata: true}}
-	for _, target := range []string{vendor + symbolon.WellKnownServer, base + symbolon.WellKnownOpenID + "/partners"} {
-		if w := f.get(target); w.Code != http.StatusNotFound {
-			t.Errorf("%s: %d %s", target, w.Code, w.Body)
-		}
-	}
 }
 
 // TestAnIssuerWithAFinalSlash: its iss is with it everywhere, its URLs without a

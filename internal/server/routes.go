@@ -74,11 +74,8 @@ func (s *Server) Routes(d *Dialect) []Route {
 		p.Revocations.route("revocations", s.serveRevocations),
 		p.RevocationKeys.route("revocation_keys", s.serveRevocationKeys),
 		p.Authorize.route("authorize", s.serveAuthorize),
-	}
-	if !p.NoMetadata {
-		routes = append(routes,
-			Route{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownServer, Serve: s.serveMetadata},
-			Route{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownOpenID, Serve: s.serveMetadata})
+		{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownServer, Serve: s.serveMetadata},
+		{Name: "metadata", Form: WellKnown, Path: symbolon.WellKnownOpenID, Serve: s.serveMetadata},
 	}
 	if s.cfg.Revoker != nil {
 		routes = append(routes, p.Revocation.route("revocation", s.serveRevocation))
