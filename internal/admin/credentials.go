@@ -55,13 +55,18 @@ func (a *Admin) AddSecret(ctx context.Context, actor Actor, t Target, n NewCrede
 	if err != nil {
 		return AddedSecret{}, seq, err
 	}
+	return addedSecret(client, id, made), seq, nil
+}
+
+// addedSecret is the client's secret of that id, with the value that was made.
+func addedSecret(client Client, id string, made Secret) AddedSecret {
 	out := AddedSecret{Value: made}
 	for _, s := range client.Secrets {
 		if s.ID == id {
 			out.Secret = s
 		}
 	}
-	return out, seq, nil
+	return out
 }
 
 // addSecret puts a secret into a client and gives its id. The rules that need

@@ -31,11 +31,5 @@ func (a *Admin) ReplaceSecrets(ctx context.Context, actor Actor, t Target, n New
 	if err != nil {
 		return AddedSecret{}, seq, err
 	}
-	out := AddedSecret{Value: made}
-	for _, s := range client.Secrets {
-		if s.ID == id {
-			out.Secret = s
-		}
-	}
-	return out, seq, nil
+	return addedSecret(client, id, made), seq, nil
 }
