@@ -206,7 +206,7 @@ func TestAuth0ManagementTokens(t *testing.T) {
 		"no token": nil, "nonsense": {"Authorization", "Bearer nonsense"}, "of another API": {"Authorization", "Bearer " + app.token},
 		"of another issuer": {"Authorization", "Bearer " + w.ask(t, standard, "billing").token(t)},
 		"Basic":             {"Authorization", basic("auth0-mgmt", w.secrets["auth0-mgmt"])},
-		"an Okta API token": {"Authorization", "SSWS " + w.tokens["okta-ssws"]},
+		"an Okta API token": {"Authorization", w.ssws("okta-ops")},
 		"a broken one":      {"Authorization", "Bearer " + auth0Manager(t, w).token[:40]},
 		"in the query":      nil,
 	} {
