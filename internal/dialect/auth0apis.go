@@ -25,24 +25,7 @@ var auth0Algorithms = []string{"RS256", "PS256"}
 
 // allAPIs are the organisation's APIs, by id.
 func (c *auth0Call) allAPIs(after string, batch int) iter.Seq2[admin.API, error] {
-	q := admin.Query{Issuer: c.Issuer.ID, After: after, Limit: batch}
-	return func(yield func(admin.API, error) bool) {
-		for {
-			page, err := c.e.cfg.Admin.APIs(c.r.Context(), c.actor, q)
-			if err != nil {
-				yield(admin.API{}, auth0Admin(err, nil))
-				return
-			}
-			for _, api := range page.Items {
-				if !yield(api, nil) {
-					return
-				}
-			}
-			if q.After = page.Next; q.After == "" {
-				return
-			}
-		}
-	}
+	return everyOne(c, admin.Query{After: after, Limit: batch}, c.e.cfg.Admin.APIs)
 }
 
 func (c *auth0Call) listAPIs() (int, any, error) {
@@ -96,7 +79,7 @@ func (c *auth0Call) getAPI() (int, any, error) {
 }
 
 func (c *auth0Call) createAPI() (int, any, error) {
-	b, err := readAuth0Body(c.r)
+	b, err := c.payload()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -119,7 +102,7 @@ func (c *auth0Call) createAPI() (int, any, error) {
 // patchAPI changes an API. A scope that goes is taken from every client that has
 // it, and their tokens for the API are denied.
 func (c *auth0Call) patchAPI() (int, any, error) {
-	b, err := readAuth0Body(c.r)
+	b, err := c.payload()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -3,14 +3,11 @@ package dialect
 import (
 	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/admin"
-	"github.com/symbolon/symbolon/internal/web"
 )
 
 // auth0Body is the payload of a request: a JSON object whose members are taken one
@@ -21,14 +18,13 @@ type auth0Body struct {
 	err     *auth0Problem
 }
 
-// readAuth0Body reads a payload.
-func readAuth0Body(r *http.Request) (*auth0Body, error) {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || media != "application/json" || len(r.Header["Content-Encoding"]) > 0 {
+// payload reads that of the request.
+func (c *auth0Call) payload() (*auth0Body, error) {
+	text, err := c.body()
+	switch {
+	case err == errNotJSON:
 		return nil, errAuth0Type
-	}
-	text, err := web.ReadBody(r, symbolon.MaxBody, nil)
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	members, err := admin.ReadStrict[map[string]json.RawMessage](text)

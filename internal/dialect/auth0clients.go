@@ -29,24 +29,7 @@ var auth0LoginOnly = []string{
 
 // allClients are the organisation's clients that fit, by id.
 func (c *auth0Call) allClients(q admin.Query) iter.Seq2[admin.Client, error] {
-	q.Issuer = c.Issuer.ID
-	return func(yield func(admin.Client, error) bool) {
-		for {
-			page, err := c.e.cfg.Admin.Clients(c.r.Context(), c.actor, q)
-			if err != nil {
-				yield(admin.Client{}, auth0Admin(err, nil))
-				return
-			}
-			for _, client := range page.Items {
-				if !yield(client, nil) {
-					return
-				}
-			}
-			if q.After = page.Next; q.After == "" {
-				return
-			}
-		}
-	}
+	return everyOne(c, q, c.e.cfg.Admin.Clients)
 }
 
 func (c *auth0Call) listClients() (int, any, error) {
@@ -117,7 +100,7 @@ func (c *auth0Call) getClient() (int, any, error) {
 // createClient makes a client that may ask for nothing until a client grant says
 // so. Its secret is in this answer and in no other: what is kept of it is a hash.
 func (c *auth0Call) createClient() (int, any, error) {
-	b, err := readAuth0Body(c.r)
+	b, err := c.payload()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -136,7 +119,7 @@ func (c *auth0Call) createClient() (int, any, error) {
 }
 
 func (c *auth0Call) patchClient() (int, any, error) {
-	b, err := readAuth0Body(c.r)
+	b, err := c.payload()
 	if err != nil {
 		return 0, nil, err
 	}

@@ -125,7 +125,7 @@ func auth0Error(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	p := auth0ProblemOf(e)
 	h := x.Header()
 	web.NoStore(h)
-	h.Set("Content-Type", auth0JSON)
+	h.Set("Content-Type", contentJSON)
 	switch p.StatusCode {
 	case http.StatusUnauthorized:
 		h.Set("Www-Authenticate", challengeOf("auth0", r, e))
@@ -165,16 +165,5 @@ func auth0ProblemOf(e *symbolon.Error) *auth0Problem {
 // outward makes it an error that web.Wrap logs by its sort: what it is to the
 // outside, auth0Error finds in its cause.
 func (p *auth0Problem) outward() error {
-	code := symbolon.InvalidRequest
-	switch p.StatusCode {
-	case http.StatusForbidden:
-		code = symbolon.InsufficientScope
-	case http.StatusNotFound:
-		code = symbolon.NotFound
-	case http.StatusTooManyRequests:
-		code = symbolon.TooManyRequests
-	case http.StatusServiceUnavailable:
-		code = symbolon.TemporarilyUnavailable
-	}
-	return symbolon.NewError(code, p.Message).WithCause(p)
+	return symbolon.NewError(codeOf(p.StatusCode), p.Message).WithCause(p)
 }

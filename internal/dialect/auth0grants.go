@@ -181,7 +181,7 @@ var auth0NoOrganizations = []string{"allow_any_organization", "organization_usag
 // createGrant gives a client access to an API. That the one is the management API
 // is refused by package admin, as is a client that is not of this organisation.
 func (c *auth0Call) createGrant() (int, any, error) {
-	b, err := readAuth0Body(c.r)
+	b, err := c.payload()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -225,7 +225,7 @@ func (b *auth0Body) grantScopes() (scopes []string, all bool) {
 // patchGrant puts other scopes in the place of a grant's. Tokens are denied where
 // some go.
 func (c *auth0Call) patchGrant() (int, any, error) {
-	b, err := readAuth0Body(c.r)
+	b, err := c.payload()
 	if err != nil {
 		return 0, nil, err
 	}

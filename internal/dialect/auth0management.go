@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -99,17 +98,8 @@ func (c *auth0Call) serve() error {
 		c.x.WriteHeader(status)
 		return nil
 	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	c.x.Header().Set("Content-Type", auth0JSON)
-	c.x.WriteHeader(status)
-	c.x.Write(text) // who asked may be gone; what was done is done
-	return nil
+	return c.answer(status, body)
 }
-
-const auth0JSON = "application/json; charset=utf-8"
 
 // operation finds the one of the request. Segments are taken apart as they were
 // sent: the identifier of an API may stand in one, with its slashes escaped.

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"net/http"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/symbolon/symbolon/internal/admin"
 )
 
 // auth0Query are the parameters of a list. As with payloads, those that nobody
@@ -154,6 +157,30 @@ func (f *auth0Fields) of(o auth0Object) auth0Object {
 		}
 	}
 	return out
+}
+
+// everyOne gives what a list of package admin has of the organisation, page after
+// page.
+func everyOne[T any](c *auth0Call, q admin.Query, list func(context.Context, admin.Actor, admin.Query) (admin.Page[T], error)) iter.Seq2[T, error] {
+	q.Issuer = c.Issuer.ID
+	return func(yield func(T, error) bool) {
+		for {
+			page, err := list(c.r.Context(), c.actor, q)
+			if err != nil {
+				var none T
+				yield(none, auth0Admin(err, nil))
+				return
+			}
+			for _, one := range page.Items {
+				if !yield(one, nil) {
+					return
+				}
+			}
+			if q.After = page.Next; q.After == "" {
+				return
+			}
+		}
+	}
 }
 
 // auth0Source is a list: its entries in their order, from after a checkpoint on, as

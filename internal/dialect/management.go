@@ -238,10 +238,12 @@ func challengeOf(realm string, r *http.Request, e *symbolon.Error) string {
 // maxManagedBody bounds a body: what becomes of it is a client's document.
 const maxManagedBody = symbolon.MaxBody
 
+const contentJSON = "application/json"
+
 // body reads one of JSON.
 func (c *managed) body() ([]byte, error) {
 	media, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(media), "application/json") || len(c.r.Header["Content-Type"]) > 1 || len(c.r.Header["Content-Encoding"]) > 0 {
+	if !strings.EqualFold(strings.TrimSpace(media), contentJSON) || len(c.r.Header["Content-Type"]) > 1 || len(c.r.Header["Content-Encoding"]) > 0 {
 		return nil, errNotJSON
 	}
 	return web.ReadBody(c.r, maxManagedBody, nil)
@@ -249,14 +251,36 @@ func (c *managed) body() ([]byte, error) {
 
 var errNotJSON = symbolon.NewError(symbolon.InvalidRequest, "the Content-Type must be application/json")
 
-// answer writes a body of JSON.
+// answer writes a body of JSON. That it does not arrive is no refusal: who asked may
+// be gone, and what was done is done.
 func (c *managed) answer(status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	c.x.Header()["Content-Type"] = []string{"application/json"}
+	c.x.Header()["Content-Type"] = []string{contentJSON}
 	c.x.WriteHeader(status)
-	_, err = c.x.Write(text)
-	return err
+	c.x.Write(text)
+	return nil
 }
+
+// codeOf is the code of OAuth's by which servers log and count what a management API
+// refuses with a status of its own.
+func codeOf(status int) symbolon.Code {
+	switch status {
+	case http.StatusUnauthorized:
+		return symbolon.InvalidToken
+	case http.StatusForbidden:
+		return symbolon.InsufficientScope
+	case http.StatusNotFound:
+		return symbolon.NotFound
+	case http.StatusTooManyRequests:
+		return symbolon.TooManyRequests
+	case http.StatusServiceUnavailable:
+		return symbolon.TemporarilyUnavailable
+	}
+	return symbolon.InvalidRequest
+}
+
+// seconds are whole ones, at least one (RFC 9110 §10.2.3).
+func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }

@@ -119,10 +119,8 @@ func (a *oktaApp) check(id string) (causes []oktaCause) {
 	if settings.ApplicationType != "" {
 		only("application_type", settings.ApplicationType, oktaService)
 	}
-	if client.ClientID != id {
-		if client.ClientID != "" {
-			bad("client_id", "is made by the server and cannot be changed")
-		}
+	if client.ClientID != "" && client.ClientID != id {
+		bad("client_id", "is made by the server and cannot be changed")
 	}
 	if client.ClientSecret != "" && id == "" {
 		bad("client_secret", "is made by the server")

@@ -90,19 +90,10 @@ var oktaCodes = map[symbolon.Code]oktaError{
 // refuse makes an error of this API one that servers log by its sort: what it is
 // outside, writeOktaError finds in its cause.
 func (e oktaError) refuse(cause error) *symbolon.Error {
-	code := symbolon.InvalidRequest
-	switch e.status {
-	case http.StatusUnauthorized:
-		code = symbolon.InvalidToken
-	case http.StatusForbidden:
-		code = symbolon.InsufficientScope
-	case http.StatusNotFound:
-		code = symbolon.NotFound
-	}
 	if e.cause == nil {
 		e.cause = cause
 	}
-	return symbolon.NewError(code, e.Summary).WithCause(&e)
+	return symbolon.NewError(codeOf(e.status), e.Summary).WithCause(&e)
 }
 
 // writeOktaError writes an error in Okta's shape.
@@ -114,7 +105,7 @@ func writeOktaError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	}
 	h := x.Header()
 	web.NoStore(h)
-	h["Content-Type"] = []string{"application/json"}
+	h["Content-Type"] = []string{contentJSON}
 	switch answer.status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = []string{challengeOf("okta", r, e)}
@@ -146,9 +137,6 @@ func oktaErrorOf(e *symbolon.Error) oktaError {
 	}
 	return oktaInternal
 }
-
-// seconds are whole ones, at least one (RFC 9110 §10.2.3).
-func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }
 
 // oktaRefusal turns what ends a call into an error of this API. The object of a
 // call is an application wherever there is one.

@@ -60,8 +60,7 @@ func writeSimpleError(x *web.Exchange, _ *http.Request, e *symbolon.Error) {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		status = http.StatusOK
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		seconds := max(1, int64((e.RetryAfter+time.Second-1)/time.Second))
-		x.Header()["Retry-After"] = []string{strconv.FormatInt(seconds, 10)}
+		x.Header()["Retry-After"] = []string{strconv.FormatInt(seconds(e.RetryAfter), 10)}
 	}
 	writeSimple(x, status, `{"success":false}`)
 }
@@ -69,7 +68,7 @@ func writeSimpleError(x *web.Exchange, _ *http.Request, e *symbolon.Error) {
 func writeSimple(x *web.Exchange, status int, body string) {
 	h := x.Header()
 	web.NoStore(h)
-	h["Content-Type"] = []string{"application/json"}
+	h["Content-Type"] = []string{contentJSON}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.WriteHeader(status)
 	x.Write([]byte(body))
