@@ -43,7 +43,7 @@ func (p *problems) dialect(i *Issuer) {
 var oktaServer = regexp.MustCompile(`^/oauth2/[^/]+$`)
 
 // curityEndpoints stand beside the last segment of an issuer's path.
-var curityEndpoints = []string{"oauth-token", "oauth-introspect", "oauth-revoke"}
+var curityEndpoints = []string{"oauth-token", "oauth-introspect", "oauth-revoke", "oauth-authorize"}
 
 // dialectPath checks where the vendor's programs expect an issuer: they make the
 // paths of its endpoints themselves.

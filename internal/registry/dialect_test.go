@@ -37,6 +37,7 @@ func TestValidateDialectIssuer(t *testing.T) {
 		{name: "curity without a path", change: of(DialectCurity, host), path: "url", says: "oauth-anonymous"},
 		{name: "curity at its token endpoint", change: of(DialectCurity, host+"/oauth/v2/oauth-token"), path: "url", says: "oauth-anonymous"},
 		{name: "curity at its introspection", change: of(DialectCurity, host+"/oauth/v2/oauth-introspect"), path: "url"},
+		{name: "curity at its authorization endpoint", change: of(DialectCurity, host+"/oauth/v2/oauth-authorize"), path: "url"},
 		{name: "curity at its revocation", change: of(DialectCurity, host+"/oauth-revoke2"), path: "url"},
 		{name: "simple", change: of(DialectSimple, host+":2600")},
 		{name: "simple on this machine", change: of(DialectSimple, "http://localhost:2600")},
