@@ -32,12 +32,12 @@ for another one create another token, and delete this when nobody uses it any mo
 	operatorTokenFlags(a, update, m)
 	k.write(update, m)
 	return group("operator-token", "Operator tokens: what programs administer with",
-		`An operator token gives a program the role of an operator at some issuers: it is
+		`An operator token gives a program the role of an operator in an organisation: it is
 what programs for Okta send as SSWS. It never gives access to administration, and
 makes no operators and no tokens.`,
 		"  symbolon operator-token create ci --role operator --issuer okta --ssws --expires 90d\n  symbolon operator-token list",
 		createOperatorTokenCmd(k),
-		k.list(map[string]string{"issuer": "id of an issuer at which it is good", "managed-by": "set of the declarative file that owns it"}),
+		k.list(map[string]string{"issuer": "id of an issuer at which it is taken", "managed-by": "set of the declarative file that owns it"}),
 		k.show(), update,
 		k.delete("Whoever sends it is refused from then on. What was done with it stays."))
 }
@@ -45,7 +45,7 @@ makes no operators and no tokens.`,
 func operatorTokenFlags(a *app, cmd *cobra.Command, m *members) {
 	m.text(cmd, "name", "name", "name for people")
 	m.text(cmd, "role", "role", "viewer, operator or admin; admin without the power to hand power on")
-	m.list(cmd, "issuer", "issuers", "id of an issuer at whose objects it is good; repeat for more")
+	m.list(cmd, "issuer", "issuers", "id of an issuer at which it is taken, the one without a path: it reaches all of that organisation; repeat for more")
 	m.flag(cmd, "ssws", "ssws", "take it with the scheme SSWS where programs for Okta administer")
 	cmd.Flags().String("expires", "", "when it expires: 2027-01-01, 90d or never (default never)")
 	m.flags = append(m.flags, member{"expires", "expires", func(cmd *cobra.Command, flag string) (any, error) {
@@ -72,7 +72,7 @@ func createOperatorTokenCmd(k kind[admin.OperatorToken]) *cobra.Command {
 		Long: `create makes an operator token. The server makes its value and shows it this once;
 an existing one comes from the environment or a file, never from the command line.
 Only a digest of it is kept.`,
-		Example: "  symbolon operator-token create ci --role operator --issuer okta --issuer okta-default --ssws --expires 90d\n  symbolon operator-token create old --role viewer --issuer okta --ssws --value-file ./old.token",
+		Example: "  symbolon operator-token create ci --role operator --issuer okta --ssws --expires 90d\n  symbolon operator-token create old --role viewer --issuer okta --ssws --value-file ./old.token",
 		Args:    atMost("OPERATOR-TOKEN-ID"),
 	}
 	m := &members{}

@@ -125,7 +125,7 @@ type OperatorToken struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Role      string    `json:"role"`
-	Issuers   []string  `json:"issuers" doc:"At whose objects it is good"`
+	Issuers   []string  `json:"issuers" doc:"Where it is taken; it reaches all issuers of the organisation there"`
 	SSWS      bool      `json:"ssws" doc:"Whether programs for Okta may send it with the scheme SSWS"`
 	Expires   time.Time `json:"expires,omitzero"`
 	ManagedBy string    `json:"managed_by"`

@@ -237,15 +237,15 @@ type Operator struct {
 	Role  string `json:"role"`
 }
 
-// OperatorToken is the power of an operator in the hands of a program, at some
-// issuers alone: what a vendor's programs send as SSWS. It never hands power on
-// (no access to administration, no operators, no tokens of this kind).
+// OperatorToken is the power of an operator in the hands of a program, in some
+// organisations alone: what a vendor's programs send as SSWS. It never hands power
+// on (no access to administration, no operators, no tokens of this kind).
 type OperatorToken struct {
 	Meta
 	ID      string    `json:"id"`
 	Name    string    `json:"name,omitempty"`
 	Role    string    `json:"role"`
-	Issuers []string  `json:"issuers"`          // at whose objects it is good, at least one
+	Issuers []string  `json:"issuers"`          // where it is taken, at least one; it reaches their organisations
 	SSWS    bool      `json:"ssws,omitempty"`   // taken with the scheme SSWS where programs for Okta administer
 	Expires time.Time `json:"expires,omitzero"` // zero: never
 	Hash    string    `json:"hash"`             // "sha256:<hex>" of the value
