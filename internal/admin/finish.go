@@ -115,7 +115,8 @@ func (s *staged) validate() error {
 		}
 		return o.Validate()
 	case *registry.Client:
-		return o.Validate()
+		before, _ := s.before.(*registry.Client)
+		return o.ValidateAfter(before)
 	case *registry.Operator:
 		return o.Validate()
 	case *registry.OperatorToken:

@@ -100,7 +100,7 @@ const (
 	DefaultRotate   = Duration(90 * 24 * time.Hour)
 	DefaultAnnounce = Duration(24 * time.Hour)
 	MinAnnounce     = Duration(time.Hour) // verifiers cache a key set for an hour, whatever its headers say
-	MaxClientDoc    = 64 << 10            // octets of a client's document
+	MaxClientDoc    = 64 << 10            // octets of a client's document; what takes away may make it longer
 )
 
 // Token formats of an API.

@@ -11,9 +11,13 @@ import (
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
-// Validate says everything that is wrong with the client by itself. What
+// Validate says everything that is wrong with a new client by itself. What
 // concerns other objects says ValidateClient.
-func (c *Client) Validate() error {
+func (c *Client) Validate() error { return c.ValidateAfter(nil) }
+
+// ValidateAfter is Validate for a client that was before, and may have a longer
+// document where nothing but taking away has made it so.
+func (c *Client) ValidateAfter(before *Client) error {
 	p := &problems{kind: KindClient, id: c.ID}
 	if !ValidClientID(c.ID) {
 		p.add("id", "not a client id", "write 1 to 128 of A-Z, a-z, 0-9, ., _, ~ and -")
@@ -33,7 +37,7 @@ func (c *Client) Validate() error {
 	p.auth(c.Auth)
 	p.access(c)
 	p.claims(c)
-	p.size(c, MaxClientDoc)
+	p.clientSize(before, c)
 	return p.found.Err()
 }
 
