@@ -67,7 +67,7 @@ clients:
 resource_servers:
   - {api: okta-api, client: okta-demo}
 ` + stateOperators + `operator_tokens:
-  - {id: okta-demo, role: operator, issuers: [okta, okta-default], ssws: true, value_from: {file: operator.token}}
+  - {id: okta-demo, role: operator, issuers: [okta], ssws: true, value_from: {file: operator.token}}
 `
 
 const oktaEnv = `# An API that checks tokens, and a client of it.

@@ -99,7 +99,7 @@ var operators = []registry.Operator{
 var operatorTokens = []registry.OperatorToken{
 	{ID: "okta-ops", Role: registry.RoleOperator, Issuers: []string{oktaOrg}, SSWS: true},
 	{ID: "okta-viewer", Role: registry.RoleViewer, Issuers: []string{oktaOrg}, SSWS: true},
-	{ID: "okta-everything", Role: registry.RoleAdmin, Issuers: []string{oktaOrg, oktaCustom, auth0}, SSWS: true},
+	{ID: "okta-everything", Role: registry.RoleAdmin, Issuers: []string{oktaOrg}, SSWS: true},
 	{ID: "okta-other", Role: registry.RoleAdmin, Issuers: []string{oktaOther}, SSWS: true},
 	{ID: "okta-custom", Role: registry.RoleOperator, Issuers: []string{oktaCustom}}, // for neither server's management
 	{ID: "okta-plain", Role: registry.RoleOperator, Issuers: []string{oktaOrg}},     // not for SSWS

@@ -49,17 +49,16 @@ func (t *OperatorToken) Validate() error {
 // issuers that it names: a Problems or nil.
 func ValidateOperatorToken(v View, t *OperatorToken) error {
 	p := &problems{kind: KindOperatorToken, id: t.ID}
-	okta := false
 	for _, id := range t.Issuers {
 		i := v.Issuers[id]
-		if i == nil {
+		switch {
+		case i == nil:
 			p.add(at("issuers", id), "there is no issuer "+id, "create it first, or name another")
-			continue
+		// A name that did nothing would be read as a bound: docs/decisions/0009.
+		case t.SSWS && (i.Dialect != DialectOkta || i.Management(v.Base) == nil):
+			p.add(at("issuers", id), "issuer "+id+" takes no SSWS tokens",
+				"name an organisation by its issuer with the dialect okta and no path, which reaches all of its issuers; or remove ssws")
 		}
-		okta = okta || i.Management(v.Base) != nil && i.Dialect == DialectOkta
-	}
-	if t.SSWS && !okta && len(p.found) == 0 {
-		p.add("ssws", "none of its issuers takes such tokens", "name an issuer with the dialect okta and no path among its issuers, or remove ssws")
 	}
 	return p.found.Err()
 }

@@ -35,10 +35,11 @@ func TestOperatorTokenAgainstIssuers(t *testing.T) {
 		ssws    bool
 		problem string
 	}{
-		{"of an organisation", []string{"okta", "okta-custom"}, true, ""},
+		{"of an organisation", []string{"okta"}, true, ""},
+		{"of one of its issuers besides", []string{"okta", "okta-custom"}, true, "operator_token ci issuers.okta-custom"},
 		{"of no issuer", []string{"okta", "gone"}, true, "operator_token ci issuers.gone"},
-		{"of a custom server alone", []string{"okta-custom"}, true, "operator_token ci ssws"},
-		{"of a tenant", []string{"tenant"}, true, "operator_token ci ssws"},
+		{"of a custom server alone", []string{"okta-custom"}, true, "operator_token ci issuers.okta-custom"},
+		{"of a tenant", []string{"tenant"}, true, "operator_token ci issuers.tenant"},
 		{"of a tenant, without ssws", []string{"tenant"}, false, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
