@@ -16,6 +16,7 @@ type Caller struct {
 	Subject  string    // whom it acts for (sub): with client credentials the client itself
 	Scopes   []string  // what it may do here
 	TokenID  string    // the token's id (jti), for your own records
+	KeyID    string    // the issuer's key that signed it (kid), for your own records; "" where the issuer was asked about the token
 	Expiry   time.Time // when the token stops to be valid
 
 	Claims *symbolon.Claims // all claims, Claims.Extra those of the client, rules and API

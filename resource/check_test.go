@@ -196,7 +196,7 @@ func TestCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.ClientID != "billing" || c.Subject != "billing" || c.TokenID != c.Claims.ID || c.Expiry.Unix() != c.Claims.Expiry || !c.HasScope("orders:list") || c.HasScope("orders") || string(c.Claims.Extra["role"]) != `"batch"` {
+	if c.ClientID != "billing" || c.Subject != "billing" || c.TokenID != c.Claims.ID || c.KeyID != "k1" || c.Expiry.Unix() != c.Claims.Expiry || !c.HasScope("orders:list") || c.HasScope("orders") || string(c.Claims.Extra["role"]) != `"batch"` {
 		t.Errorf("%+v", c)
 	}
 }

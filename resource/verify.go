@@ -230,6 +230,9 @@ func verifiedOf(c *symbolon.Claims, key *jose.Key, from *source) *verified {
 		}
 	}
 	v.its.Scopes = slices.Clip(v.its.Scopes) // who appends to it gets a copy
+	if key != nil {
+		v.its.KeyID = key.ID
+	}
 	v.caller, v.key, v.from = &v.its, key, from
 	v.its.token = &v.verified
 	return &v.verified

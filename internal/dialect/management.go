@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -139,29 +138,16 @@ func (e *Endpoints) byAccessToken(c *managed, d demand) (admin.Actor, error) {
 	}
 	c.who = caller.ClientID
 	// What is denied stands in the snapshot that the request is decided on, at once
-	// and for each node: the set that other validators follow comes later.
-	facts := registry.TokenFacts{Client: caller.ClientID, Cred: caller.Claims.Cred, JTI: caller.TokenID, KID: keyOf(c.r), Gen: caller.Claims.Gen}
-	if c.Issuer.Denied(facts) || c.Issuer.DeniedAt(facts, identifier) {
+	// and for each node: the set that other validators follow comes later, and so
+	// does a key set without the key that was revoked.
+	facts := registry.TokenFacts{Client: caller.ClientID, Cred: caller.Claims.Cred, JTI: caller.TokenID, KID: caller.KeyID, Gen: caller.Claims.Gen}
+	if !e.cfg.Server.Published(c.Place, caller.KeyID) || c.Issuer.Denied(facts) || c.Issuer.DeniedAt(facts, identifier) {
 		return admin.Actor{}, errNotCaller
 	}
 	if !slices.ContainsFunc(d.scopes, caller.HasScope) {
 		return admin.Actor{}, errNoScope
 	}
 	return admin.OfManagement(caller.ClientID, c.x.RequestID, d.permissions, c.Snapshot.Organisation(c.Issuer)), nil
-}
-
-// keyOf is the kid of the token of a request whose token was found good.
-func keyOf(r *http.Request) string {
-	fields := strings.Fields(r.Header.Get("Authorization"))
-	head, _, _ := strings.Cut(fields[len(fields)-1], ".")
-	text, err := base64.RawURLEncoding.DecodeString(head)
-	var header struct {
-		KID string `json:"kid"`
-	}
-	if err != nil || json.Unmarshal(text, &header) != nil {
-		return ""
-	}
-	return header.KID
 }
 
 // api checks tokens of the organisation's management API, which it names. It

@@ -86,12 +86,9 @@ func (s *Server) verifySigned(c *call, text string) (*jose.Token, *fault) {
 	if !h.MatchType(symbolon.TypAccessToken) && !h.MatchType("JWT") {
 		return nil, notOurs("another typ", errTokenType)
 	}
-	key := c.Issuer.Key(h.KeyID)
-	if key == nil {
-		return nil, notOurs("an unknown kid", errTokenKey)
-	}
-	if state := keys.State(key, c.now); state == keys.StateRevoked || state == keys.StateDeleted {
-		return nil, notOurs("a "+state+" key", errTokenKey)
+	key, why := published(c.Issuer, h.KeyID, c.now)
+	if why != nil {
+		return nil, why
 	}
 	public, err := s.cfg.Ring.Verifier(key)
 	if err != nil {
@@ -101,6 +98,18 @@ func (s *Server) verifySigned(c *call, text string) (*jose.Token, *fault) {
 		return nil, notOurs("another signature", errTokenSigned)
 	}
 	return token, nil
+}
+
+// published is the issuer's key of that id, if verifiers have it now.
+func published(v *registry.IssuerView, kid string, now time.Time) (*registry.Key, *fault) {
+	key := v.Key(kid)
+	if key == nil {
+		return nil, notOurs("an unknown kid", errTokenKey)
+	}
+	if state := keys.State(key, now); state == keys.StateRevoked || state == keys.StateDeleted {
+		return nil, notOurs("a "+state+" key", errTokenKey)
+	}
+	return key, nil
 }
 
 // current recognizes the token that the request is about, and looks whether it has

@@ -76,6 +76,14 @@ func (s *Server) Current(at Place) error {
 	return nil
 }
 
+// Published reports whether verifiers have the key of that id of the place's
+// issuer: one that is next, active or retired. It goes by the snapshot, so that a
+// key that was revoked is gone at once, whoever remembers it still.
+func (s *Server) Published(at Place, kid string) bool {
+	_, why := published(at.Issuer, kid, s.cfg.Now())
+	return why == nil
+}
+
 // Refused writes the record of a request that an endpoint beyond OAuth's refuses,
 // with its private cause, and gives err back for the answer: so that explain knows
 // the request id there, too. who is whom the request named, "" for nobody. Where
