@@ -31,25 +31,28 @@ func (c *auth0Call) allAPIs(after string, batch int) iter.Seq2[admin.API, error]
 func (c *auth0Call) listAPIs() (int, any, error) {
 	q := readAuth0Query(c.r)
 	paging, fields := q.paging(), q.fields()
-	identifiers := q.values["identifiers"]
+	identifiers := q.atMost("identifiers", q.values["identifiers"])
 	delete(q.values, "identifiers")
 	if err := q.end(); err != nil {
 		return 0, nil, err
 	}
-	list, err := (&auth0Source[admin.API]{
-		name: "resource_servers", whole: len(identifiers) == 0,
-		all: func(from string, batch int) iter.Seq2[admin.API, error] {
-			return func(yield func(admin.API, error) bool) {
-				for api, err := range c.allAPIs(from, batch) {
-					if (err != nil || len(identifiers) == 0 || slices.Contains(identifiers, api.Identifier)) && !yield(api, err) {
-						return
-					}
-				}
-			}
-		},
+	source := &auth0Source[admin.API]{
+		name: "resource_servers", known: "resource_servers",
+		all:  c.allAPIs,
 		show: func(v admin.API) auth0Object { return fields.of(c.showAPI(v)) },
 		key:  func(v admin.API) string { return v.ID },
-	}).answer(c, paging)
+	}
+	if len(identifiers) > 0 {
+		var ids []string
+		for _, identifier := range identifiers {
+			if api := c.Issuer.Target(identifier, true); api != nil && api.Identifier == identifier {
+				ids = append(ids, api.ID)
+			}
+		}
+		source.known = ""
+		source.all = func(from string, _ int) iter.Seq2[admin.API, error] { return someOf(c, ids, from, c.api) }
+	}
+	list, err := source.answer(c, paging)
 	return http.StatusOK, list, err
 }
 

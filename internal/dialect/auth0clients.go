@@ -40,18 +40,25 @@ func (c *auth0Call) listClients() (int, any, error) {
 	if types := q.text("app_type"); types != "" {
 		none = none || !slices.Contains(strings.Split(types, ","), auth0AppType)
 	}
-	ids := q.text("client_ids")
+	var ids []string
+	if text := q.text("client_ids"); text != "" {
+		ids = q.atMost("client_ids", strings.Split(text, ","))
+	}
+	known := "clients"
+	if none || ids != nil {
+		known = ""
+	}
 	if err := q.end(); err != nil {
 		return 0, nil, err
 	}
 	list, err := (&auth0Source[admin.Client]{
-		name: "clients", whole: !none && ids == "",
+		name: "clients", known: known,
 		all: func(from string, batch int) iter.Seq2[admin.Client, error] {
 			switch {
 			case none:
 				return func(func(admin.Client, error) bool) {}
-			case ids != "":
-				return c.someClients(strings.Split(ids, ","), from)
+			case ids != nil:
+				return someOf(c, ids, from, c.client)
 			}
 			return c.allClients(admin.Query{After: from, Limit: batch})
 		},
@@ -59,23 +66,6 @@ func (c *auth0Call) listClients() (int, any, error) {
 		key:  func(v admin.Client) string { return v.ID },
 	}).answer(c, paging)
 	return http.StatusOK, list, err
-}
-
-// someClients are those of the organisation's clients that have one of the ids,
-// from after one on.
-func (c *auth0Call) someClients(ids []string, after string) iter.Seq2[admin.Client, error] {
-	slices.Sort(ids)
-	return func(yield func(admin.Client, error) bool) {
-		for _, id := range slices.Compact(ids) {
-			client, err := c.client(id)
-			if id <= after || admin.CodeOf(err) == admin.NotFound {
-				continue
-			}
-			if !yield(client, err) || err != nil {
-				return
-			}
-		}
-	}
 }
 
 // client is the client of that id; one of another organisation is not there.

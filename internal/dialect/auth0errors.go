@@ -69,6 +69,7 @@ var (
 	errAuth0Type     = newAuth0Problem(http.StatusUnsupportedMediaType, "", "The Content-Type must be application/json.")
 	errAuth0JSON     = newAuth0Problem(http.StatusBadRequest, auth0InvalidBody, "Invalid request payload JSON format: send one JSON object that names each member once.")
 	errAuth0NoSecret = newAuth0Problem(http.StatusBadRequest, auth0NotSupported, "The client has no secret that could be rotated: it proves who it is in another way.")
+	errAuth0Reach    = newAuth0Problem(http.StatusBadRequest, "invalid_paging", "You can only page through the first 1000 records: go on from a checkpoint, with from and take.")
 	errAuth0SameAPI  = newAuth0Problem(http.StatusConflict, "resource_server_conflict", "A resource server with this identifier exists already.")
 	errAuth0Granted  = newAuth0Problem(http.StatusConflict, "client_grant_conflict", "The client has a grant for this audience already: change that one with PATCH.")
 	errAuth0System   = newAuth0Problem(http.StatusForbidden, auth0NotSupported, "This API is the server's own administration: it cannot be changed or deleted.")

@@ -136,8 +136,15 @@ func (c *auth0Call) listGrants() (int, any, error) {
 		f.api = c.Issuer.Target(audience, true)
 		none = none || f.api == nil
 	}
+	known := "client_grants"
+	switch {
+	case none || f.client != "": // a few at most
+		known = ""
+	case f.api != nil:
+		known += " " + f.api.ID
+	}
 	list, err := (&auth0Source[auth0Grant]{
-		name: "client_grants", whole: !none && f == auth0Filter{},
+		name: "client_grants", known: known,
 		all: func(from string, batch int) iter.Seq2[auth0Grant, error] {
 			if none {
 				return func(func(auth0Grant, error) bool) {}

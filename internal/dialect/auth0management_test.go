@@ -407,6 +407,13 @@ func TestAuth0ListsOfSome(t *testing.T) {
 			t.Errorf("%s: %d, %d objects, want %d", path, a.status, got, want)
 		}
 	}
+	// A filter names fifty objects at most.
+	ids := strings.Repeat(id+",", 49) + id
+	if a := m.call(t, "GET", "clients?client_ids="+ids, nil); strings.Count(a.text, `"client_id"`) != 1 {
+		t.Errorf("the same id fifty times: %d %s", a.status, a.text)
+	}
+	m.call(t, "GET", "clients?client_ids="+ids+",x", nil).refused(t, http.StatusBadRequest, "invalid_query_string")
+	m.call(t, "GET", "resource-servers?"+strings.Repeat("identifiers=x&", 51), nil).refused(t, http.StatusBadRequest, "invalid_query_string")
 	if a := m.call(t, "GET", "client-grants?client_id="+id+"&take=1&from="+grant, nil); strings.Contains(a.text, id) {
 		t.Errorf("after the last one comes %s", a.text)
 	}

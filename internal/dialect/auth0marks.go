@@ -6,7 +6,7 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
-// auth0Marks remembers of whole lists where pages begin, and how many entries there
+// auth0Marks remembers of lists where pages begin, and how many entries there
 // are, as long as nothing has changed in the store. Programs for Auth0 go through a
 // list page by page and ask for the total with each: without it, each page would
 // cost a look at every entry. What is remembered decides nothing but that.
@@ -23,8 +23,12 @@ type auth0Mark struct {
 	before   map[int]string    // by the number of an entry: the checkpoint of the one before it
 }
 
-// maxAuth0Marks bounds what is remembered of one list, and how many lists.
-const maxAuth0Marks = 4096
+// Bounds of what is remembered: of one list, and how many lists. What is beyond
+// costs a look at more entries.
+const (
+	maxAuth0Marks = auth0Reach
+	maxAuth0Lists = 128
+)
 
 // of gives what is known of a list at the position.
 func (m *auth0Marks) of(list string, at registry.Position) *auth0Mark {
@@ -32,7 +36,7 @@ func (m *auth0Marks) of(list string, at registry.Position) *auth0Mark {
 	defer m.mu.Unlock()
 	mark := m.lists[list]
 	if mark == nil || mark.position != at {
-		if m.lists == nil || len(m.lists) >= maxAuth0Marks {
+		if m.lists == nil || len(m.lists) >= maxAuth0Lists {
 			m.lists = make(map[string]*auth0Mark)
 		}
 		mark = &auth0Mark{position: at, total: -1, before: make(map[int]string)}

@@ -100,7 +100,9 @@ func (q *auth0Query) end() error {
 const (
 	auth0PerPage    = 50
 	auth0MaxPerPage = 100
-	auth0MaxPage    = 1 << 20 // beyond all that there is: an empty page
+	auth0MaxPage    = 1 << 20 // beyond all that there is
+	auth0Reach      = 1000    // by page no entry is reached beyond so many: from and take have no such bound
+	auth0Named      = 50      // how many objects a filter may name
 	auth0Batch      = 500     // how many entries are read at once where many are looked through
 )
 
@@ -159,8 +161,16 @@ func (f *auth0Fields) of(o auth0Object) auth0Object {
 	return out
 }
 
+// atMost refuses more texts than a filter may name.
+func (q *auth0Query) atMost(name string, texts []string) []string {
+	if len(texts) > auth0Named {
+		q.refuse(name, "Array is too long, maximum %d", auth0Named)
+	}
+	return texts
+}
+
 // everyOne gives what a list of package admin has of the organisation, page after
-// page.
+// page: the more of them, the longer they get.
 func everyOne[T any](c *auth0Call, q admin.Query, list func(context.Context, admin.Actor, admin.Query) (admin.Page[T], error)) iter.Seq2[T, error] {
 	q.Issuer = c.Issuer.ID
 	return func(yield func(T, error) bool) {
@@ -171,12 +181,34 @@ func everyOne[T any](c *auth0Call, q admin.Query, list func(context.Context, adm
 				yield(none, auth0Admin(err, nil))
 				return
 			}
+			c.looked += len(page.Items)
 			for _, one := range page.Items {
 				if !yield(one, nil) {
 					return
 				}
 			}
 			if q.After = page.Next; q.After == "" {
+				return
+			}
+			q.Limit = min(2*q.Limit, auth0Batch)
+		}
+	}
+}
+
+// someOf gives those of the ids that there are, from after one on.
+func someOf[T any](c *auth0Call, ids []string, after string, get func(id string) (T, error)) iter.Seq2[T, error] {
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	return func(yield func(T, error) bool) {
+		for _, id := range ids {
+			if id <= after {
+				continue
+			}
+			c.looked++
+			one, err := get(id)
+			if admin.CodeOf(err) == admin.NotFound {
+				continue
+			}
+			if !yield(one, err) || err != nil {
 				return
 			}
 		}
@@ -187,7 +219,7 @@ func everyOne[T any](c *auth0Call, q admin.Query, list func(context.Context, adm
 // many read at once as batch says.
 type auth0Source[T any] struct {
 	name  string // in the answer
-	whole bool   // nothing of it is left out: where its pages begin is remembered
+	known string // under which it is remembered where its pages begin; "": it is not
 	all   func(from string, batch int) iter.Seq2[T, error]
 	show  func(T) auth0Object
 	key   func(T) string // checkpoint of an entry
@@ -199,8 +231,8 @@ func (s *auth0Source[T]) answer(c *auth0Call, p auth0Paging) (any, error) {
 		return s.checkpoint(p)
 	}
 	var mark *auth0Mark
-	if s.whole {
-		mark = c.e.auth0Marks.of(c.Issuer.ID+" "+s.name, c.Snapshot.Position)
+	if s.known != "" {
+		mark = c.e.auth0Marks.of(c.Issuer.ID+" "+s.known, c.Snapshot.Position)
 	}
 	list, total, err := s.page(p, mark)
 	switch {
@@ -227,13 +259,19 @@ func (s *auth0Source[T]) checkpoint(p auth0Paging) (any, error) {
 }
 
 // page gives the entries of a page, and how many there are in all where that is
-// asked for. It looks at the entries before and after only where no mark tells.
+// asked for. It looks at the entries before and after only where no mark tells, and
+// at no more than auth0Reach before. A page after the end is empty, since node-auth0
+// 2, 4 and 7 go on until one is; one that would have entries beyond the reach is
+// refused, or they would take what they have for all.
 func (s *auth0Source[T]) page(p auth0Paging, mark *auth0Mark) (list []auth0Object, total int, err error) {
 	list = []auth0Object{}
 	start := p.page * p.perPage
 	from, seen, total := mark.find(start)
 	counting := p.totals && total < 0
-	if total >= 0 && start >= total {
+	switch {
+	case total > auth0Reach && start >= auth0Reach:
+		return nil, 0, errAuth0Reach
+	case total >= 0 && start >= total:
 		return list, total, nil
 	}
 	batch := auth0Batch
@@ -245,10 +283,13 @@ func (s *auth0Source[T]) page(p auth0Paging, mark *auth0Mark) (list []auth0Objec
 			return nil, 0, err
 		}
 		full := len(list) == p.perPage
-		if full && !counting {
+		switch {
+		case full && !counting:
 			return list, total, nil
-		}
-		if seen >= start && !full {
+		case full:
+		case seen >= auth0Reach:
+			return nil, 0, errAuth0Reach
+		case seen >= start:
 			if list = append(list, s.show(entry)); len(list) == p.perPage {
 				mark.begins(seen+1, s.key(entry))
 			}

@@ -39,6 +39,8 @@ type managed struct {
 	r     *http.Request
 	actor admin.Actor // who asks; the zero Actor before admit
 	who   string      // for records: the client whose token it is, or token:ID; "" before that is known
+
+	looked int // how many objects were looked at for a list
 }
 
 // demand is what a call needs.
@@ -95,6 +97,16 @@ func (e *Endpoints) admit(c *managed, d demand) error {
 		return &over
 	}
 	return nil
+}
+
+// lookedPerCall is how many objects a call may look at for what every call costs.
+const lookedPerCall = 100
+
+// charge takes what a call has cost more than others from what its caller may.
+func (e *Endpoints) charge(c *managed) {
+	if more := (c.looked - 1) / lookedPerCall; more > 0 {
+		e.management.rate.Charge(c.Issuer.ID+" "+c.actor.Name, more, c.x.Began)
+	}
 }
 
 func (e *Endpoints) identify(c *managed, d demand) (admin.Actor, error) {

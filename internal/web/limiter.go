@@ -41,6 +41,30 @@ func (l *Limiter) Allow(key string, now time.Time) (ok bool, wait time.Duration)
 	return ok, wait
 }
 
+// Charge takes n more from the key's allowance, be there as much or not: for what
+// has turned out to cost more than was taken. The key waits until that is made up,
+// no longer than it takes to fill the burst once more.
+func (l *Limiter) Charge(key string, n int, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	whole, known := l.next[key]
+	if !known {
+		whole = l.rest // Allow was asked before: who is not remembered shares
+	}
+	if whole.Before(now) {
+		whole = now
+	}
+	burst := time.Duration(max(l.Burst, 1)) * l.Every
+	if whole = whole.Add(time.Duration(n) * l.Every); whole.After(now.Add(2 * burst)) {
+		whole = now.Add(2 * burst)
+	}
+	if known {
+		l.next[key] = whole
+	} else {
+		l.rest = whole
+	}
+}
+
 // take moves the time at which an allowance is whole again by one step, if that
 // stays within the burst.
 func (l *Limiter) take(whole, now time.Time) (after time.Time, ok bool, wait time.Duration) {

@@ -43,3 +43,25 @@ func TestLimiter(t *testing.T) {
 		t.Errorf("an hour later: %d of 10, %d remembered", n, len(l.next))
 	}
 }
+
+// TestLimiterCharges: what cost more is made up for, in a time that is bounded.
+func TestLimiterCharges(t *testing.T) {
+	l := &Limiter{Every: time.Second, Burst: 10, MaxKeys: 1}
+	now := time.Unix(0, 0)
+	for _, key := range []string{"a", "beyond the memory"} {
+		if ok, _ := l.Allow(key, now); !ok {
+			t.Fatalf("%s: the first was refused", key)
+		}
+		l.Charge(key, 12, now) // 13 of 10
+		if ok, wait := l.Allow(key, now.Add(3*time.Second)); ok || wait != time.Second {
+			t.Errorf("%s: %v, wait %s", key, ok, wait)
+		}
+		if ok, _ := l.Allow(key, now.Add(4*time.Second)); !ok {
+			t.Errorf("%s: refused though all was made up", key)
+		}
+		l.Charge(key, 1_000_000, now.Add(4*time.Second))
+		if ok, wait := l.Allow(key, now.Add(4*time.Second)); ok || wait != 11*time.Second {
+			t.Errorf("%s after a million: %v, wait %s", key, ok, wait)
+		}
+	}
+}
