@@ -3,7 +3,6 @@ package dialect
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/registry"
@@ -53,7 +52,7 @@ func auth0OAuthError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	case symbolon.InvalidTarget:
 		web.WriteErrorStatus(x, http.StatusForbidden, symbolon.NewError("access_denied", e.Description))
 	case symbolon.TooManyRequests:
-		auth0Limits(x.Header(), x.Began, e.RetryAfter)
+		auth0Limits(x, r, e)
 		web.WriteError(x, r, e)
 	default:
 		web.WriteError(x, r, e)
@@ -62,8 +61,9 @@ func auth0OAuthError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 
 // auth0Limits are the headers of a 429: node-auth0 7 waits until x-ratelimit-reset,
 // in seconds since 1970, where there is no Retry-After.
-func auth0Limits(h http.Header, now time.Time, wait time.Duration) {
-	h.Set("X-Ratelimit-Limit", strconv.Itoa(callsAtOnce))
+func auth0Limits(x *web.Exchange, r *http.Request, e *symbolon.Error) {
+	h := x.Header()
+	h.Set("X-Ratelimit-Limit", strconv.Itoa(atOnce(r)))
 	h.Set("X-Ratelimit-Remaining", "0")
-	h.Set("X-Ratelimit-Reset", strconv.FormatInt(now.Unix()+seconds(wait)+1, 10))
+	h.Set("X-Ratelimit-Reset", strconv.FormatInt(x.Began.Unix()+seconds(e.RetryAfter)+1, 10))
 }

@@ -131,7 +131,7 @@ func auth0Error(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	case http.StatusUnauthorized:
 		h.Set("Www-Authenticate", challengeOf("auth0", r, e))
 	case http.StatusTooManyRequests:
-		auth0Limits(h, x.Began, e.RetryAfter)
+		auth0Limits(x, r, e)
 		fallthrough
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))

@@ -45,7 +45,7 @@ func TestAuth0TooMany(t *testing.T) {
 	if resp.StatusCode != http.StatusTooManyRequests || body["statusCode"] != 429.0 || body["error"] != "Too Many Requests" || body["errorCode"] != "too_many_requests" {
 		t.Errorf("%d %v", resp.StatusCode, body)
 	}
-	for name, want := range map[string]string{"Retry-After": "2", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Limit": strconv.Itoa(callsAtOnce), "X-Ratelimit-Reset": "1700000003"} {
+	for name, want := range map[string]string{"Retry-After": "2", "X-Ratelimit-Remaining": "0", "X-Ratelimit-Limit": strconv.Itoa(readsAtOnce), "X-Ratelimit-Reset": "1700000003"} {
 		if got := resp.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}

@@ -91,7 +91,7 @@ func (c *auth0Call) serve() error {
 		return err
 	}
 	status, body, err := op.serve(c)
-	c.e.charge(c.managed)
+	c.e.management.may.charge(c.managed)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/server"
-	"github.com/symbolon/symbolon/internal/web"
 )
 
 // Of is the dialect of an issuer; nil for a standard one. Equal dialects are the
@@ -50,9 +49,7 @@ type Endpoints struct {
 
 // New makes the vendors' endpoints. It does no I/O.
 func New(cfg Config) *Endpoints {
-	e := &Endpoints{cfg: cfg}
-	e.management.rate = web.Limiter{Every: callEvery, Burst: callsAtOnce, MaxKeys: maxCallers}
-	return e
+	return &Endpoints{cfg: cfg, management: management{may: newAllowances()}}
 }
 
 // Routes are those of one dialect, besides the OAuth endpoints'.

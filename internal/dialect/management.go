@@ -16,20 +16,12 @@ import (
 	"github.com/symbolon/symbolon/resource"
 )
 
-// How many management calls a caller may make: vendors allow some hundreds a
-// minute, and each change waits for the only writer of the store.
-const (
-	callsAtOnce = 600
-	callEvery   = time.Minute / 600
-	maxCallers  = 4096
-)
-
 // management is what the vendors' management APIs share.
 type management struct {
 	mu   sync.Mutex
 	seen registry.Position        // of the snapshot by which apis was last cleared out
 	apis map[string]*resource.API // of each organisation, by iss
-	rate web.Limiter              // by caller
+	may  allowances
 }
 
 // managed is a call of a management API under way.
@@ -58,7 +50,6 @@ var (
 	errNotCaller  = symbolon.NewError(symbolon.InvalidToken, "the token is not known here, has expired or was revoked")
 	errNoScope    = symbolon.NewError(symbolon.InsufficientScope, "the access token lacks a scope that this request needs")
 	errNoManaging = symbolon.NewError(symbolon.InsufficientScope, "this issuer has no management API")
-	errCalls      = symbolon.NewError(symbolon.TooManyRequests, "too many requests of this caller in the last minute: send fewer")
 )
 
 // serveManaged makes a route's Serve of a call. What is refused leaves a record,
@@ -91,22 +82,7 @@ func (e *Endpoints) admit(c *managed, d demand) error {
 			return errNoScope.WithCause(err)
 		}
 	}
-	if ok, wait := e.management.rate.Allow(c.Issuer.ID+" "+actor.Name, c.x.Began); !ok {
-		over := *errCalls
-		over.RetryAfter = wait
-		return &over
-	}
-	return nil
-}
-
-// lookedPerCall is how many objects a call may look at for what every call costs.
-const lookedPerCall = 100
-
-// charge takes what a call has cost more than others from what its caller may.
-func (e *Endpoints) charge(c *managed) {
-	if more := (c.looked - 1) / lookedPerCall; more > 0 {
-		e.management.rate.Charge(c.Issuer.ID+" "+c.actor.Name, more, c.x.Began)
-	}
+	return e.management.may.take(c)
 }
 
 func (e *Endpoints) identify(c *managed, d demand) (admin.Actor, error) {

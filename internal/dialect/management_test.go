@@ -397,6 +397,17 @@ func TestManagementOverTime(t *testing.T) {
 		t.Errorf("headers %v", over.header)
 	}
 	w.okta(t, brief, "GET", "/api/v1/users", "").wants(t, http.StatusOK, "")
+	// Who changes waits sooner, and may still read.
+	for range 300 {
+		if over = w.okta(t, w.ssws("okta-ops"), "POST", "/api/v1/apps", "{}"); over.status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	over.errorIs(t, http.StatusTooManyRequests, "E0000047")
+	if limit := over.header.Get("X-Rate-Limit-Limit"); limit != "200" {
+		t.Errorf("the limit of changes is %s", limit)
+	}
+	w.okta(t, w.ssws("okta-ops"), "GET", "/api/v1/apps/okta-app", "").wants(t, http.StatusOK, "")
 	w.advance(2 * time.Hour)
 	w.okta(t, w.ssws("okta-viewer"), "GET", "/api/v1/users", "").wants(t, http.StatusOK, "")
 	w.okta(t, brief, "GET", "/api/v1/users", "").errorIs(t, http.StatusUnauthorized, "E0000011")

@@ -112,7 +112,7 @@ func writeOktaError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	case http.StatusTooManyRequests:
 		// @okta/okta-sdk-nodejs and github.com/okta/okta-sdk-golang wait until
 		// X-Rate-Limit-Reset, by the Date of the answer.
-		h["X-Rate-Limit-Limit"] = []string{strconv.Itoa(callsAtOnce)}
+		h["X-Rate-Limit-Limit"] = []string{strconv.Itoa(atOnce(r))}
 		h["X-Rate-Limit-Remaining"] = []string{"0"}
 		h["X-Rate-Limit-Reset"] = []string{strconv.FormatInt(x.Began.Add(time.Duration(seconds(e.RetryAfter))*time.Second).Unix()+1, 10)}
 		h["Retry-After"] = []string{strconv.FormatInt(seconds(e.RetryAfter), 10)}
