@@ -56,15 +56,17 @@ func (c *auth0Call) listAPIs() (int, any, error) {
 	return http.StatusOK, list, err
 }
 
-// api is the API of that id or, as with Auth0, of that identifier.
+// api is the API of that id or, as with Auth0, of that identifier. The id comes
+// first: whoever may choose an identifier must not choose which API another names.
 func (c *auth0Call) api(id string) (admin.API, error) {
-	if named := c.Issuer.Target(id, true); named != nil {
-		id = named.ID
+	named := c.apiByID(id)
+	if named == nil {
+		named = c.Issuer.Target(id, true)
 	}
-	if !registry.ValidID(id) {
+	if named == nil {
 		return admin.API{}, errAuth0NoAPI
 	}
-	api, err := c.e.cfg.Admin.API(c.r.Context(), c.actor, id)
+	api, err := c.e.cfg.Admin.API(c.r.Context(), c.actor, named.ID)
 	return api, auth0Admin(err, errAuth0NoAPI)
 }
 
@@ -88,6 +90,9 @@ func (c *auth0Call) createAPI() (int, any, error) {
 	}
 	fresh := registry.API{Issuer: c.Issuer.ID, Identifier: b.needText("identifier", 600)}
 	fresh.Token.Algorithm = auth0Algorithms[0]
+	if c.apiByID(fresh.Identifier) != nil || registry.Administrative(fresh.Identifier) {
+		b.refuse("identifier", "This is the id of an API: write a URI")
+	}
 	b.apiSettings(&fresh)
 	if err := b.end(); err != nil {
 		return 0, nil, err

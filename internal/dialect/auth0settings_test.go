@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // TestAuth0ClientSettings: what of a client's settings means something here is
@@ -91,6 +94,30 @@ func TestAuth0APISettings(t *testing.T) {
 	if c := claims(t, m.tokenFor(t, client, secret, identifier).token(t)); c["scope"] != "write:orders" {
 		t.Errorf("scope %v", c["scope"])
 	}
+}
+
+// TestAuth0IdentifierIsNoID: no API can be made that another's id then means, and
+// where there is one, the id is what counts.
+func TestAuth0IdentifierIsNoID(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	id, _ := m.newAPI(t)
+	for _, identifier := range []string{id, "auth0-api", "auth0-management", "okta-management", "admin"} {
+		m.call(t, "POST", "resource-servers", map[string]any{"identifier": identifier}).refused(t, http.StatusBadRequest, "invalid_body")
+	}
+	// That another organisation has an API of that id is not told, and does no harm.
+	_, other := m.call(t, "POST", "resource-servers", map[string]any{"identifier": "okta-api"}).made(t, "id")
+	has(t, m.call(t, "GET", "resource-servers/okta-api", nil).json(t), map[string]any{"id": other})
+	m.call(t, "DELETE", "resource-servers/okta-api", nil).wants(t, http.StatusNoContent, "")
+
+	shadow, _, err := w.node.Admin().CreateAPI(t.Context(), admin.System(), registry.API{Issuer: auth0, Identifier: id, Name: "Shadow"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	has(t, m.call(t, "GET", "resource-servers/"+id, nil).json(t), map[string]any{"id": id, "name": "Orders"})
+	m.call(t, "PATCH", "resource-servers/"+id, `{"name":"Changed"}`).wants(t, http.StatusOK, "")
+	m.call(t, "DELETE", "resource-servers/"+id, nil).wants(t, http.StatusNoContent, "")
+	has(t, m.call(t, "GET", "resource-servers/"+shadow.ID, nil).json(t), map[string]any{"name": "Shadow", "identifier": id})
 }
 
 // auth0BadInput: Auth0's error, nothing made, nothing repeated.
