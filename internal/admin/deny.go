@@ -39,7 +39,7 @@ func (a *Admin) DenyClient(ctx context.Context, actor Actor, id string) (Denied,
 		}
 		client.State, client.StateBy = registry.StateDisabled, actor.Name
 		c.stage(s, client, "client.deny")
-		return c.deny(s, d)
+		return c.denyClient(s, d)
 	})
 }
 
@@ -53,7 +53,7 @@ func (a *Admin) DenyTokens(ctx context.Context, actor Actor, id string) (Denied,
 			return err
 		}
 		c.stage(s, client, "client.deny_tokens")
-		return c.deny(s, d)
+		return c.denyClient(s, d)
 	})
 }
 
@@ -70,7 +70,7 @@ func (a *Admin) DenyCredential(ctx context.Context, actor Actor, client, credent
 		if err := c.revoke(s, obj, kind, credential); err != nil {
 			return err
 		}
-		return c.deny(s, d)
+		return c.denyClient(s, d)
 	})
 }
 

@@ -158,6 +158,9 @@ func (c *change) merge(p replica.Pending) error {
 	}
 	if s != nil {
 		s.why = fmt.Sprintf("denied at %s on node %s while the store was away", p.At.UTC().Format(time.RFC3339), c.a.Node)
+		if s.kind == registry.KindClient {
+			return c.denyClient(s, d)
+		}
 	}
 	return c.deny(s, d)
 }

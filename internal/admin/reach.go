@@ -11,8 +11,8 @@ import (
 )
 
 // Which objects an actor reaches that is bound to issuers. A client is its own
-// when all of the client's issuers are, an API, a key and a denial when theirs is;
-// everything else is not there. Reads ask here in read and list, writes in
+// when all of the client's issuers are, an API, a key and a denial when theirs is,
+// or the client that the denial names; everything else is not there. Reads ask here in read and list, writes in
 // change.authorise, whichever operation they are of.
 
 // reaches reports whether the issuer is one of the actor's.
@@ -36,7 +36,7 @@ func (a Actor) owns(obj any, clientOf func(id string) (*registry.Client, error))
 	case *registry.Client:
 		return !slices.ContainsFunc(o.IssuerIDs(), func(id string) bool { return !a.reaches(id) }), nil
 	case *registry.Denial:
-		if o.Issuer != "" {
+		if o.Issuer != "" && o.What != registry.DenyClient { // that tells whose client was at the issuer once
 			return a.reaches(o.Issuer), nil
 		}
 		client, err := clientOf(o.Client)

@@ -37,7 +37,14 @@ func (c *change) settleClient(s *staged) error {
 	// Tokens are refused by the position of the commit that says so. Removing a
 	// credential is the end of a rotation: its tokens stay good.
 	if after == nil || after.State == registry.StateDisabled && before.State != registry.StateDisabled {
-		return c.deny(s, registry.Denial{What: registry.DenyClient, Client: s.id})
+		return c.denyClient(s, registry.Denial{What: registry.DenyClient, Client: s.id})
+	}
+	for _, issuer := range before.IssuerIDs() {
+		if !after.AtIssuer(issuer) {
+			if err := c.deny(s, registry.Denial{What: registry.DenyClient, Client: s.id, Issuer: issuer}); err != nil {
+				return err
+			}
+		}
 	}
 	for _, api := range slices.Sorted(maps.Keys(before.Access)) {
 		if lost(before.Access[api], after.Access, api) {
@@ -48,7 +55,7 @@ func (c *change) settleClient(s *staged) error {
 	}
 	for _, spent := range after.Spent {
 		if !spent.Revoked.IsZero() && !wasRevoked(before, spent.ID) {
-			if err := c.deny(s, registry.Denial{What: registry.DenyCredential, Client: s.id, Credential: spent.ID}); err != nil {
+			if err := c.denyClient(s, registry.Denial{What: registry.DenyCredential, Client: s.id, Credential: spent.ID}); err != nil {
 				return err
 			}
 		}
@@ -165,6 +172,31 @@ func mergedBoth(a, b []registry.MergedDenial, now time.Time) []registry.MergedDe
 	return out
 }
 
+// denyClient stages a denial of a client or of its credential, for the issuers where
+// the client may have tokens. It has none where it was before: what took the issuer
+// from it has denied those.
+func (c *change) denyClient(s *staged, d registry.Denial) error {
+	for _, obj := range []any{s.before, s.after} {
+		if client, ok := obj.(*registry.Client); ok {
+			d.Issuers = append(d.Issuers, client.IssuerIDs()...)
+		}
+	}
+	slices.Sort(d.Issuers)
+	d.Issuers = slices.Compact(d.Issuers)
+	return c.deny(s, d)
+}
+
+// concernedBoth are the issuers that one of two denials of the same thing concerns;
+// none: all.
+func concernedBoth(a, b []string) []string {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	both := slices.Concat(a, b)
+	slices.Sort(both)
+	return slices.Compact(both)
+}
+
 // deny stages a denial that s causes. Its n is the position of this commit: it
 // refuses what was issued by nodes that have not heard of it. A denial of the
 // same thing that is there already is replaced; n and the time for which it is
@@ -186,6 +218,7 @@ func (c *change) deny(s *staged, d registry.Denial) error {
 	if old != nil {
 		d.Meta, d.N, d.Client = old.Meta, max(d.N, old.N), cmp.Or(d.Client, old.Client)
 		d.Merged = mergedBoth(old.Merged, d.Merged, c.now)
+		d.Issuers = concernedBoth(old.Issuers, d.Issuers)
 		if old.Expires.After(d.Expires) {
 			d.Expires = old.Expires
 		}

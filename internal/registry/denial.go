@@ -14,6 +14,9 @@ func DenialID(d *Denial) string {
 	switch d.What {
 	case DenyClient:
 		parts = append(parts, d.Client)
+		if d.Issuer != "" {
+			parts = append(parts, d.Issuer) // beside that of the whole client, whose n is another
+		}
 	case DenyClientAPI:
 		parts = append(parts, d.Client, d.API)
 		if d.Audience != "" {

@@ -23,10 +23,13 @@ type commits struct {
 
 var historyTime = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
-// few are denials that come and go; two of them name the same client at an API.
+// few are denials that come and go; two of them name the same client at an API,
+// three the same client.
 var few = []Denial{
 	{What: DenyClient, Client: "billing"}, {What: DenyClient, Client: "other"}, {What: DenyIssuer, Issuer: "default"},
 	{What: DenyCredential, Client: "billing", Credential: "s1"}, {What: DenyKID, Issuer: "default", KID: "k1"}, {What: DenyJTI, Issuer: "default", JTI: "t1"},
+	{What: DenyClient, Client: "billing", Issuer: "default"}, {What: DenyClient, Client: "billing", Issuer: "partners"},
+	{What: DenyClient, Client: "third", Issuers: []string{"elsewhere", "partners"}}, {What: DenyCredential, Client: "third", Credential: "s1", Issuers: []string{"default"}},
 	{What: DenyClientAPI, Issuer: "default", Client: "billing", API: "orders", Audience: "https://orders.example.com"},
 	{What: DenyClientAPI, Issuer: "default", Client: "billing", API: "anew", Audience: "https://orders.example.com"},
 }

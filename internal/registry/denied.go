@@ -2,6 +2,7 @@ package registry
 
 import (
 	"math"
+	"slices"
 
 	"github.com/symbolon/symbolon"
 )
@@ -59,6 +60,20 @@ func (d *Denial) below() int64 {
 		return math.MaxInt64
 	}
 	return d.N
+}
+
+// refusesAt is refuses where not every denial of the mark concerns every issuer.
+func (m mark) refusesAt(issuer string, gen int64) bool {
+	for m.refuses(gen) {
+		if m.Concerns(issuer) {
+			return true
+		}
+		if m.others == nil {
+			return false
+		}
+		m = *m.others // refuses less
+	}
+	return false
 }
 
 // refuses reports whether a token of that gen is refused.
@@ -142,8 +157,8 @@ func (x *denied) change(d *Denial, f func(mark, *Denial) mark) {
 }
 
 func (x *denied) whole(issuer string, t TokenFacts) bool {
-	return x.clients.get(t.Client).refuses(t.Gen) || x.issuers.get(issuer).refuses(t.Gen) ||
-		x.credentials.get(deniedCredential{t.Client, t.Cred}).Denial != nil ||
+	return x.clients.get(t.Client).refusesAt(issuer, t.Gen) || x.issuers.get(issuer).refuses(t.Gen) ||
+		x.credentials.get(deniedCredential{t.Client, t.Cred}).refusesAt(issuer, math.MinInt64) ||
 		x.jtis.get(ofIssuer{issuer, t.JTI}).Denial != nil ||
 		x.kids.get(ofIssuer{issuer, t.KID}).Denial != nil
 }
@@ -151,9 +166,12 @@ func (x *denied) whole(issuer string, t TokenFacts) bool {
 func (x *denied) at(key deniedAPI, gen int64) bool { return x.apis.get(key).refuses(gen) }
 
 // Concerns reports whether a denial can refuse a token of the issuer with that
-// id: those of a client and of a credential can, wherever the client got it.
+// id: those of a client and of a credential can where the client got tokens.
 func (d *Denial) Concerns(issuer string) bool {
-	return d.What == DenyClient || d.What == DenyCredential || d.Issuer == issuer
+	if d.Issuer != "" || d.What != DenyClient && d.What != DenyCredential {
+		return d.Issuer == issuer
+	}
+	return len(d.Issuers) == 0 || slices.Contains(d.Issuers, issuer)
 }
 
 // Key is what stands in a revocation set for the denial; iss is the URL of the

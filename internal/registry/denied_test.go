@@ -38,6 +38,12 @@ var deniedTests = []struct {
 }{
 	{name: "client, older", denial: Denial{What: DenyClient, Client: "billing", N: 101}, whole: true, pending: true, elsewhere: true, key: "client|billing"},
 	{name: "client, as old", denial: Denial{What: DenyClient, Client: "billing", N: 100}, pending: true, elsewhere: true, key: "client|billing"},
+	{name: "client at some issuers", denial: Denial{What: DenyClient, Client: "billing", Issuers: []string{"default", "elsewhere"}, N: 101}, whole: true, pending: true, key: "client|billing"},
+	{name: "client at other issuers", denial: Denial{What: DenyClient, Client: "billing", Issuers: []string{"partners"}, N: 101}, elsewhere: true, notConcerns: true},
+	{name: "client no more at the issuer", denial: Denial{What: DenyClient, Client: "billing", Issuer: "default", N: 101}, whole: true, pending: true, key: "client|billing"},
+	{name: "client no more at another issuer", denial: Denial{What: DenyClient, Client: "billing", Issuer: "partners", N: 101}, elsewhere: true, notConcerns: true},
+	{name: "credential at the issuer", denial: Denial{What: DenyCredential, Client: "billing", Credential: "s1", Issuers: []string{"default"}}, whole: true, pending: true, key: "credential|billing|s1"},
+	{name: "credential at other issuers", denial: Denial{What: DenyCredential, Client: "billing", Credential: "s1", Issuers: []string{"partners"}}, elsewhere: true, notConcerns: true},
 	{name: "another client", denial: Denial{What: DenyClient, Client: "billin", N: 101}, key: "client|billin"},
 	{name: "issuer", denial: Denial{What: DenyIssuer, Issuer: "default", N: 101}, whole: true, pending: true, key: "issuer|https://auth.example.com"},
 	{name: "another issuer", denial: Denial{What: DenyIssuer, Issuer: "partners", N: 101}, elsewhere: true, notConcerns: true},

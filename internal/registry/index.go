@@ -18,7 +18,7 @@ const (
 	AttrOwner     = "owner"      // operator id
 	AttrState     = "state"      // of a client
 	AttrLabel     = "label"      // "key=value"
-	AttrIssuer    = "issuer"     // issuer id; a client and an operator token have one per issuer
+	AttrIssuer    = "issuer"     // issuer id; a client, an operator token and a denial have one per issuer
 	AttrAPI       = "api"        // API id that a client has access to, or a denial names
 	AttrClient    = "client"     // client id that a denial names
 	AttrExpires   = "expires"    // IndexTime; a client has one per credential that expires
@@ -63,6 +63,9 @@ func Index(obj any) []Attr {
 		x.time(o.Expires)
 	case *Denial:
 		x.add(AttrIssuer, o.Issuer)
+		for _, id := range o.Issuers {
+			x.add(AttrIssuer, id)
+		}
 		x.add(AttrClient, o.Client)
 		x.add(AttrAPI, o.API)
 		x.time(o.Expires)

@@ -268,7 +268,7 @@ type Denial struct {
 	Meta
 	ID         string    `json:"id"`
 	What       string    `json:"what"`
-	Issuer     string    `json:"issuer,omitempty"`
+	Issuer     string    `json:"issuer,omitempty"` // of a DenyClient: the one that it is for, where the client gets no more tokens
 	Client     string    `json:"client,omitempty"`
 	API        string    `json:"api,omitempty"`
 	Audience   string    `json:"audience,omitempty"` // identifier of API, which may be gone while its tokens live
@@ -277,6 +277,10 @@ type Denial struct {
 	KID        string    `json:"kid,omitempty"`
 	N          int64     `json:"n"` // epoch·2⁴⁰ + the commit that holds it
 	Expires    time.Time `json:"expires"`
+	// Issuers are those that a DenyClient without Issuer and a DenyCredential
+	// concern: where the client got tokens. None: all, which is so of one whose
+	// client nobody knew.
+	Issuers []string `json:"issuers,omitempty"`
 	// Merged are the pending denials that became this one.
 	Merged []MergedDenial `json:"merged,omitempty"`
 

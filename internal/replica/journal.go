@@ -134,10 +134,13 @@ func (j *journal) keep(entries []Pending) {
 			c = new(pendingClient)
 			clients[d.Client] = c
 		}
-		if d.What == registry.DenyClient {
-			c.all = true
-		} else {
+		switch {
+		case d.What == registry.DenyCredential:
 			c.credentials = append(c.credentials, d.Credential)
+		case d.Issuer != "":
+			c.issuers = append(c.issuers, d.Issuer)
+		default:
+			c.all = true
 		}
 	}
 	if len(clients) == 0 {

@@ -137,6 +137,27 @@ func TestAJournalledDenialWorksAtOnce(t *testing.T) {
 	})
 }
 
+// TestAJournalledDenialOfAnIssuer leaves the client what is not denied: it may not
+// become one of the default issuer by that.
+func TestAJournalledDenialOfAnIssuer(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/symbolon.db")
+	both, bare, one := client("both", registry.StateActive), client("bare", registry.StateActive), client("one", registry.StateActive)
+	both.Issuers, one.Issuers = []string{"default", "partners"}, []string{"partners"}
+	w.write(&registry.Issuer{ID: "default"}, &registry.Issuer{ID: "partners"}, both, bare, one)
+	r := w.node(w.journalled())
+	for client, issuer := range map[string]string{"both": "partners", "bare": "default", "one": "partners"} {
+		w.journal(r, pending(VerbDenial, registry.Denial{What: registry.DenyClient, Client: client, Issuer: issuer}))
+		s, e := w.get(r, client)
+		token := registry.TokenFacts{Client: client, Gen: 1 << 60}
+		if e.Client.State == registry.StateActive && e.Client.AtIssuer(issuer) || !s.Issuers[issuer].Denied(token) {
+			t.Errorf("%s: %s at %v, its tokens are not denied at %s", client, e.Client.State, e.Client.Issuers, issuer)
+		}
+		if client == "both" && (e.Client.State != registry.StateActive || !e.Client.AtIssuer("default") || s.Issuers["default"].Denied(token)) {
+			t.Errorf("both: %s at %v", e.Client.State, e.Client.Issuers)
+		}
+	}
+}
+
 // TestADenialWaitsForNoStore: one that hangs holds up whoever follows it, and not
 // the denial.
 func TestADenialWaitsForNoStore(t *testing.T) {

@@ -80,11 +80,12 @@ func (r *Replica) show(base *registry.Snapshot) {
 // pendingClient is what the journal says of one client.
 type pendingClient struct {
 	all         bool
+	issuers     []string // where it gets no more tokens
 	credentials []string // ids
 }
 
 // without gives a client's entry as the journal leaves it: disabled, or without
-// the credentials that are denied.
+// the issuers and the credentials that are denied.
 func (j *journal) without(e *Entry) *Entry {
 	clients := j.clients.Load()
 	if clients == nil || e == nil || e.Client == nil {
@@ -97,7 +98,11 @@ func (j *journal) without(e *Entry) *Entry {
 	client := *e.Client
 	out := &Entry{Client: &client, Digests: e.Digests, Seq: e.Seq, size: e.size, pending: p}
 	out.confirmed.Store(e.confirmed.Load())
-	if p.all {
+	left := slices.DeleteFunc(slices.Clone(client.IssuerIDs()), func(id string) bool { return slices.Contains(p.issuers, id) })
+	if len(p.issuers) > 0 {
+		client.Issuers = left
+	}
+	if p.all || len(left) == 0 { // without issuers it would be one of the default issuer
 		client.State, client.StateBy = registry.StateDisabled, "journal"
 	}
 	for _, id := range p.credentials {

@@ -97,6 +97,9 @@ func TestRevocationSet(t *testing.T) {
 		registry.Denial{What: registry.DenyClientAPI, Client: "partner", API: "shared", Issuer: "partners", Audience: "https://orders.example.com"},
 		registry.Denial{What: registry.DenyIssuer, Issuer: "partners"},
 		registry.Denial{What: registry.DenyCredential, Client: "old", Credential: "s1"},
+		registry.Denial{What: registry.DenyClient, Client: "own", Issuers: []string{"default", "partners"}},
+		registry.Denial{What: registry.DenyClient, Client: "own", Issuer: "elsewhere"},
+		registry.Denial{What: registry.DenyCredential, Client: "own", Credential: "s1", Issuers: []string{"elsewhere"}},
 		registry.Denial{What: registry.DenyJTI, Issuer: "default", JTI: "secret-jti"},
 		registry.Denial{What: registry.DenyKID, Issuer: "elsewhere", KID: "some-kid"},
 	)
@@ -109,11 +112,15 @@ func TestRevocationSet(t *testing.T) {
 	for iss, own := range map[string][]symbolon.RevocationEntry{
 		base: {
 			entry(gen, symbolon.DenyClientAPI, "rotating", "https://orders.example.com"), entry(0, symbolon.DenyJTI, "secret-jti"),
+			entry(gen, symbolon.DenyClient, "own"),
 		},
 		base + "/partners": {
 			entry(gen, symbolon.DenyClientAPI, "partner", "https://orders.example.com"), entry(gen, symbolon.DenyIssuer, base+"/partners"),
+			entry(gen, symbolon.DenyClient, "own"),
 		},
-		"https://tokens.example.net:8443/a/b": {entry(0, symbolon.DenyKID, "some-kid")},
+		"https://tokens.example.net:8443/a/b": {
+			entry(0, symbolon.DenyKID, "some-kid"), entry(gen, symbolon.DenyClient, "own"), entry(0, symbolon.DenyCredential, "own", "s1"),
+		},
 	} {
 		w := f.get(iss + "/revocations")
 		set := f.set(w, iss)
@@ -341,6 +348,33 @@ func TestRevocationsAreNotSentAgain(t *testing.T) {
 	set := f.set(f.get(url), base)
 	if w := f.get(base+since(set, ""), "If-None-Match", "*"); w.Code != http.StatusOK {
 		t.Errorf("a difference: %d", w.Code)
+	}
+}
+
+// TestADenialComesToConcernAnIssuer: one of the same client that names more issuers
+// than the one before, in sets that were made before.
+func TestADenialComesToConcernAnIssuer(t *testing.T) {
+	f := newFixture(t)
+	counts := func() (n [2]int) {
+		for i, iss := range []string{base, base + "/partners"} {
+			n[i] = len(f.set(f.get(iss+"/revocations"), iss).Entries)
+		}
+		return n
+	}
+	for _, step := range []struct {
+		denial registry.Denial
+		want   [2]int
+	}{
+		{registry.Denial{What: registry.DenyClient, Client: "own", Issuers: []string{"default"}}, [2]int{1, 0}},
+		{registry.Denial{What: registry.DenyClient, Client: "own", Issuers: []string{"default", "partners"}}, [2]int{1, 1}},
+		{registry.Denial{What: registry.DenyClient, Client: "own", Issuer: "partners"}, [2]int{1, 2}}, // two entries with one key
+		{registry.Denial{What: registry.DenyClient, Client: "own", Issuers: []string{"default", "partners"}}, [2]int{1, 2}},
+	} {
+		f.deny(step.denial)
+		if got := counts(); got != step.want {
+			t.Errorf("after %+v: %v, want %v", step.denial, got, step.want)
+		}
+		f.advance(2 * time.Second) // a text is handed out for a second
 	}
 }
 
