@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -53,7 +54,10 @@ func (b *auth0Body) take(name, kind string, into any) (given, removed bool) {
 	case string(value) == "null":
 		return true, true
 	}
-	if err := json.Unmarshal(value, into); err != nil {
+	switch err := admin.ReadKnown(value, into); {
+	case errors.Is(err, admin.ErrOtherCase):
+		b.refuse(name, "Additional properties not allowed: names are written as in the documentation")
+	case err != nil:
 		b.refuse(name, "Expected type %s", kind)
 	}
 	return true, false

@@ -9,12 +9,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // oktaApp is an application of Okta's management API, as far as it is about a
 // program that gets tokens for itself. Members that are not here are not looked
-// at, as Okta does with those that it does not know.
+// at, as Okta does with those that it does not know, unless they are there twice or
+// are one of these in another case.
 type oktaApp struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
@@ -78,7 +80,7 @@ func (c *managed) readApp(id string) (*oktaApp, error) {
 		return nil, oktaNotJSON.refuse(nil)
 	}
 	app := new(oktaApp)
-	if err := json.Unmarshal(text, app); err != nil {
+	if err := admin.ReadKnown(text, app); err != nil {
 		return nil, oktaNotJSON.refuse(err)
 	}
 	if causes := app.check(id); len(causes) > 0 {
