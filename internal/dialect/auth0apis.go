@@ -118,7 +118,7 @@ func (c *auth0Call) patchAPI() (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	change := registry.API{Scopes: before.Scopes}
+	change := registry.API{Scopes: before.Scopes, Bound: before.Bound}
 	fields := b.apiSettings(&change)
 	if err := b.end(); err != nil {
 		return 0, nil, err
@@ -154,8 +154,8 @@ func (c *auth0Call) changeable() (admin.API, error) {
 func (c *auth0Call) isSystem(api admin.API) bool { return api.ID == registry.ManagementID(c.Issuer.ID) }
 
 // apiSettings takes the settings of an API into it, and gives the members that
-// they change. Of api the scopes are read: one that stays keeps what Auth0 does not
-// know of it.
+// they change. What there is of scopes and bound is in api: a scope that stays keeps
+// what Auth0 does not know of it.
 func (b *auth0Body) apiSettings(api *registry.API) (fields admin.Fields) {
 	if text, given := b.name(false); given {
 		api.Name, fields = text, append(fields, "name")
@@ -234,16 +234,31 @@ func (b *auth0Body) possession(api *registry.API) bool {
 	if !given {
 		return false
 	}
-	api.Bound = registry.BoundOptional
+	wanted := ""
 	switch {
 	case proof.Mechanism != "" && proof.Mechanism != registry.BoundDPoP && proof.Mechanism != registry.BoundMTLS:
 		b.refuse("proof_of_possession", "No enum match for mechanism: write dpop or mtls")
 	case proof.Required && proof.Mechanism == "":
 		b.refuse("proof_of_possession", "Missing required property: mechanism")
 	case proof.Required:
-		api.Bound = proof.Mechanism
+		wanted = proof.Mechanism
+	}
+	if wanted == shownMechanism(api.Bound) {
+		return false
+	}
+	if api.Bound = wanted; wanted == "" {
+		api.Bound = registry.BoundOptional
 	}
 	return true
+}
+
+// shownMechanism is the one that Auth0 has a word for; "": none. That tokens must be
+// bound in any way is not shown, and stays when a program sends back what it saw.
+func shownMechanism(bound string) string {
+	if bound == registry.BoundDPoP || bound == registry.BoundMTLS {
+		return bound
+	}
+	return ""
 }
 
 // showAPI is an API as Auth0 shows a resource server.
@@ -263,8 +278,8 @@ func (c *auth0Call) showAPI(v admin.API) auth0Object {
 		"token_dialect": "rfc9068_profile", "enforce_policies": false, "allow_offline_access": false,
 		"skip_consent_for_verifiable_first_party_clients": true,
 	}
-	if v.Bound == registry.BoundDPoP || v.Bound == registry.BoundMTLS {
-		out["proof_of_possession"] = auth0Object{"mechanism": v.Bound, "required": true}
+	if mechanism := shownMechanism(v.Bound); mechanism != "" {
+		out["proof_of_possession"] = auth0Object{"mechanism": mechanism, "required": true}
 	}
 	return out
 }

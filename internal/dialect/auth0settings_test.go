@@ -35,7 +35,8 @@ func TestAuth0ClientSettings(t *testing.T) {
 	has(t, changed.json(t), map[string]any{"name": "Batch & more", "description": "", "client_metadata": map[string]any{"tier": "1", "env": "prod"},
 		"require_proof_of_possession": false, "token_endpoint_auth_method": "client_secret_basic"})
 	has(t, m.call(t, "PATCH", "clients/"+id, `{"token_endpoint_auth_method":null,"client_metadata":null}`).json(t),
-		map[string]any{"client_metadata": map[string]any{}, "token_endpoint_auth_method": "client_secret_post"})
+		map[string]any{"client_metadata": map[string]any{}, "token_endpoint_auth_method": "client_secret_basic"})
+	has(t, m.call(t, "PATCH", "clients/"+id, `{"token_endpoint_auth_method":"client_secret_post"}`).json(t), map[string]any{"token_endpoint_auth_method": "client_secret_post"})
 	has(t, m.call(t, "GET", "clients/"+id+"?fields=name,client_id", nil).json(t), map[string]any{"name": "Batch & more", "client_id": id})
 	if o := m.call(t, "GET", "clients/"+id+"?fields=name,client_id", nil).json(t); len(o) != 2 {
 		t.Errorf("two fields asked for: %v", o)
@@ -96,6 +97,72 @@ func TestAuth0APISettings(t *testing.T) {
 	}
 }
 
+// TestAuth0LeavesWhatOperatorsSaid: their labels are not Auth0's metadata, and a
+// program that sends back what it was shown, or clears it, widens nothing that it
+// has no words for.
+func TestAuth0LeavesWhatOperatorsSaid(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	a, by := w.node.Admin(), admin.System()
+	text, err := publicPEM(w.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := func(id string, c registry.Client) {
+		t.Helper()
+		c.ID, c.Name, c.Issuers = id, "Said", []string{auth0}
+		c.Labels = map[string]string{"team": "finance", "auth0/other": "1"}
+		if _, _, err := a.CreateClient(t.Context(), by, admin.CreateClient{Client: c, Secret: admin.NewCredential{ID: "s1"}, Key: &admin.NewKey{Text: text}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("said-basic", registry.Client{Auth: []string{"client_secret_basic"}, Bound: registry.BoundDPoP})
+	create("said-key", registry.Client{Auth: []string{"private_key_jwt"}, Bound: registry.BoundMTLS})
+	create("said-two", registry.Client{Auth: []string{"client_secret_basic", "private_key_jwt"}, Bound: registry.BoundRequired})
+	for id, auth := range map[string]string{"said-basic": "client_secret_basic", "said-key": "private_key_jwt", "said-two": "client_secret_post"} {
+		before, err := a.Client(t.Context(), by, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has(t, m.call(t, "GET", "clients/"+id, nil).json(t), map[string]any{"client_metadata": map[string]any{}, "token_endpoint_auth_method": auth, "require_proof_of_possession": true})
+		for _, body := range []string{
+			`{"client_metadata":null}`, `{"client_metadata":{"team":null,"auth0/other":null}}`, `{"token_endpoint_auth_method":""}`, `{"token_endpoint_auth_method":null}`,
+			`{"token_endpoint_auth_method":"` + auth + `","require_proof_of_possession":true,"name":"` + before.Name + `"}`, `{"require_proof_of_possession":null}`,
+		} {
+			m.call(t, "PATCH", "clients/"+id, body).wants(t, http.StatusOK, "")
+		}
+		if id != "said-two" {
+			m.call(t, "PATCH", "clients/"+id, `{"require_proof_of_possession":false}`).refused(t, http.StatusBadRequest, "invalid_body")
+		}
+		if id != "said-basic" { // between the two that Auth0 knows, its programs choose
+			for _, method := range []string{"client_secret_post", "client_secret_basic"} {
+				if method != auth {
+					m.call(t, "PATCH", "clients/"+id, `{"token_endpoint_auth_method":"`+method+`"}`).refused(t, http.StatusBadRequest, "invalid_body")
+				}
+			}
+		}
+		after, err := a.Client(t.Context(), by, id)
+		if err != nil || !reflect.DeepEqual(after.Auth, before.Auth) || after.Bound != before.Bound || !reflect.DeepEqual(after.Labels, before.Labels) {
+			t.Errorf("%s: %v %v %s %v, before %v %s %v", id, err, after.Auth, after.Bound, after.Labels, before.Auth, before.Bound, before.Labels)
+		}
+		m.call(t, "PATCH", "clients/"+id, `{"client_metadata":{"team":"hr"}}`).wants(t, http.StatusOK, "")
+		if after, err = a.Client(t.Context(), by, id); err != nil || after.Labels["team"] != "finance" || after.Labels["auth0/metadata/team"] != "hr" {
+			t.Errorf("%s: %v %v", id, err, after.Labels)
+		}
+	}
+
+	api, _, err := a.CreateAPI(t.Context(), by, registry.API{Issuer: auth0, Identifier: "https://" + unique(t) + ".test", Bound: registry.BoundRequired})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{`{"proof_of_possession":null}`, `{"proof_of_possession":{"required":false}}`, `{"proof_of_possession":{"mechanism":"dpop","required":false}}`} {
+		m.call(t, "PATCH", "resource-servers/"+api.ID, body).wants(t, http.StatusOK, "")
+	}
+	if after, err := a.API(t.Context(), by, api.ID); err != nil || after.Bound != registry.BoundRequired {
+		t.Errorf("%v: bound %s", err, after.Bound)
+	}
+}
+
 // TestAuth0IdentifierIsNoID: no API can be made that another's id then means, and
 // where there is one, the id is what counts.
 func TestAuth0IdentifierIsNoID(t *testing.T) {
@@ -148,7 +215,8 @@ func auth0BadInput(t *testing.T, w *world) {
 		{"no authentication", "POST", "clients", `{"name":"a","token_endpoint_auth_method":"none"}`},
 		{"metadata of numbers", "POST", "clients", `{"name":"a","client_metadata":{"a":1}}`},
 		{"an odd label", "POST", "clients", `{"name":"a","client_metadata":{"a=` + evil + `":"1"}}`},
-		{"the label of the description", "POST", "clients", `{"name":"a","client_metadata":{"auth0/description":"1"}}`},
+		{"metadata without a name", "POST", "clients", `{"name":"a","client_metadata":{"":"1"}}`},
+		{"metadata with a long name", "POST", "clients", `{"name":"a","client_metadata":{"` + strings.Repeat("x", 49) + `":"1"}}`},
 
 		{"no identifier", "POST", "resource-servers", `{"name":"a"}`},
 		{"an identifier with a fragment", "POST", "resource-servers", `{"identifier":"https://a.test/#b"}`},
