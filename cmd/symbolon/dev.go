@@ -50,7 +50,7 @@ programs read from their environment, and writes it into .env in the data direct
 		},
 	}
 	cmd.Flags().IntVar(&port, "port", 8080, "port of the server; when it is taken and not asked for, a free one")
-	cmd.Flags().IntVar(&apiPort, "api-port", 8081, "port of the sample API; the same")
+	cmd.Flags().IntVar(&apiPort, "api-port", 8081, "port of the sample API; when it is taken and not asked for, a free one")
 	cmd.Flags().StringVar(&d.dataDir, "data-dir", "", "keep the data in this directory (default: a temporary one)")
 	cmd.Flags().StringVar(&d.dialect, "dialect", "", "stand in for a vendor: "+dialects())
 	cmd.Flags().IntVar(&d.dialectPort, "dialect-port", 0, "HTTPS port of the vendor's issuers (default 9443 okta, 9444 auth0, 9445 curity, 2600 simple); when it is taken and not asked for, a free one")
@@ -60,13 +60,13 @@ programs read from their environment, and writes it into .env in the data direct
 			return err
 		}
 		// 0 asks for a free port; a default that is taken becomes one.
-		port = d.orFree(port, cmd, "port")
 		if d.dialect == "" {
-			apiPort = d.orFree(apiPort, cmd, "api-port")
-		} else if !cmd.Flags().Changed("dialect-port") {
-			d.dialectPort = d.orFree(vendors[d.dialect].port, cmd, "dialect-port")
+			return d.choose(cmd, wish{"port", &port}, wish{"api-port", &apiPort})
 		}
-		return nil
+		if !cmd.Flags().Changed("dialect-port") {
+			d.dialectPort = vendors[d.dialect].port
+		}
+		return d.choose(cmd, wish{"port", &port}, wish{"dialect-port", &d.dialectPort})
 	}
 	return cmd
 }
@@ -204,10 +204,14 @@ Look behind it:
 
 A request that is refused, and why:
 
-  %[7]s explain --data-dir %[6]s "$(curl -s -o /dev/null -D - -u %[3]s:wrong -d grant_type=client_credentials %[1]s/token | sed -n 's/^Request-Id: \([^\r]*\).*/\1/p')"
+  %[7]s explain --data-dir %[6]s "$(curl -s -o /dev/null -D - -u %[3]s:wrong -d grant_type=client_credentials %[1]s/token | %[9]s)"
 
-`, issuer, api, devClient, devScope, secret.Reveal(), d.dataDir, d.name, strings.Join(d.taken, ""))
+`, issuer, api, devClient, devScope, secret.Reveal(), d.dataDir, d.name, strings.Join(d.taken, ""), requestID)
 }
+
+// requestID is a command that takes the id of a request out of the answer's headers,
+// which HTTP/2 writes in lower case; "\r" in a bracket is understood by GNU alone.
+const requestID = `tr -d '\r' | sed -n 's/^[Rr]equest-[Ii]d: //p'`
 
 // loopback listens on a port of localhost, IPv4 and where there is one IPv6: a
 // program may try either first. The flag that chooses the port is named in errors.
@@ -227,17 +231,41 @@ func loopback(port int, flag string) (sockets []net.Listener, url string, err er
 	return sockets, "http://localhost:" + strconv.Itoa(port), nil
 }
 
-// orFree gives 0, for any free port, in place of a default that is taken, and has
-// that said: who looks at the usual port would talk to another program.
-func (d *dev) orFree(port int, cmd *cobra.Command, flag string) int {
-	if cmd.Flags().Changed(flag) {
-		return port
+// wish is a port that a flag asks for, or the flag's default.
+type wish struct {
+	flag string
+	port *int
+}
+
+// choose gives 0, for any free port, in place of a default that another program
+// has, or that the other flag asks for. It has that said: who looks at the usual
+// port would talk to another program.
+func (d *dev) choose(cmd *cobra.Command, a, b wish) error {
+	asked := func(w wish) bool { return cmd.Flags().Changed(w.flag) }
+	if *a.port == *b.port && *a.port != 0 {
+		if asked(a) && asked(b) {
+			return usagef("--%s and --%s both ask for port %d; give each its own", a.flag, b.flag, *a.port)
+		}
+		if !asked(a) {
+			a, b = b, a
+		}
+		d.took(fmt.Sprintf("Port %d is what --%s asks for", *b.port, a.flag), b)
 	}
-	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		d.taken = append(d.taken, fmt.Sprintf("\nPort %d is in use by another program, so a free one was taken; --%s chooses one.\n", port, flag))
-		return 0
+	for _, w := range []wish{a, b} {
+		if *w.port == 0 || asked(w) {
+			continue
+		}
+		l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(*w.port)))
+		if err != nil {
+			d.took(fmt.Sprintf("Port %d is in use by another program", *w.port), w)
+			continue
+		}
+		l.Close()
 	}
-	l.Close()
-	return port
+	return nil
+}
+
+func (d *dev) took(why string, w wish) {
+	*w.port = 0
+	d.taken = append(d.taken, fmt.Sprintf("\n%s, so a free one was taken; --%s chooses one.\n", why, w.flag))
 }

@@ -35,7 +35,8 @@ type standIn struct {
 	Taken           string // what is to be said of ports that others have
 
 	Secret, Management, Token string // of the client, the management client, the operator
-	Env, Lines                string // what of the vendor's templates is printed
+	Env, Lines, Refused       string // what of the vendor's templates is printed
+	Gone                      string // what of it cannot work, and what brings it back
 }
 
 // runDialect serves the default issuer and, over HTTPS on a port of its own, the
@@ -62,6 +63,9 @@ func (d *dev) runDialect(ctx context.Context, port int) (err error) {
 	}
 	// Not before the directory is ours: another one may be running there.
 	err = s.write(filepath.Join(s.Dir, ".env"), v.env)
+	if err == nil {
+		s.Gone, err = s.gone(ctx, n.Admin())
+	}
 	if err == nil {
 		err = s.print()
 	}
@@ -175,8 +179,9 @@ func (s *standIn) write(path, text string) error {
 
 func (s *standIn) execute(text string) (string, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
-		"file":  func(name string) string { return quoted(filepath.Join(s.Dir, name)) },
-		"quote": quoted,
+		"file":      func(name string) string { return quoted(filepath.Join(s.Dir, name)) },
+		"quote":     quoted,
+		"requestID": func() string { return requestID },
 		// token is a command that takes a member out of a JSON object, with what
 		// every system has.
 		"token": func(member string) string { return `sed 's/.*"` + member + `":"\([^"]*\)".*/\1/'` },
@@ -207,7 +212,7 @@ const standInText = `symbolon dev: a stand-in for {{.Vendor}} on this machine. C
   key pair  {{file "client.key"}} and {{file "client.pub"}}
   CA        {{file "ca.pem"}}
   data      {{quote .Dir}}
-{{.Taken}}
+{{.Taken}}{{.Gone}}
 What its programs read from their environment, also in {{file ".env"}}:
 
 {{.Env}}
@@ -216,6 +221,10 @@ load the file into the shell that starts your program. Then try it, with curl:
 
   set -a; . {{file ".env"}}; set +a
 {{.Lines}}
+A request that is refused, and why:
+
+  {{.Name}} explain --data-dir {{quote .Dir}} "$(curl -s -o /dev/null -D - --cacert "$NODE_EXTRA_CA_CERTS" {{.Refused}} | {{requestID}})"
+
 Look behind it:
 
   {{.Name}} client list --data-dir {{quote .Dir}}
@@ -228,6 +237,9 @@ func (s *standIn) print() (err error) {
 		return err
 	}
 	if s.Lines, err = s.execute(s.vendor.lines); err != nil {
+		return err
+	}
+	if s.Refused, err = s.execute(s.vendor.refused); err != nil {
 		return err
 	}
 	out, err := s.execute(standInText)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // devRun is a "symbolon dev" that runs until the test ends.
@@ -68,14 +70,14 @@ var devVendors = map[string]struct {
 	printed []string
 	names   []string // variables
 }{
-	"okta": {7, []string{"The token is valid for this API.", `"ann@example.com"`, `"status":"ACTIVE"`}, []string{
-		"ISSUER", "TEST_CLIENT_ID", "TEST_CLIENT_SECRET", "SCOPE", "ORG_URL", "TOKEN", "OKTA_ORG_URL", "OKTA_CLIENT_ID", "OKTA_SCOPES",
+	"okta": {8, []string{"The token is valid for this API.", `"ann@example.com"`, `"status":"ACTIVE"`}, []string{
+		"ISSUER", "TEST_CLIENT_ID", "TEST_CLIENT_SECRET", "SCOPE", "ORG_URL", "TOKEN", "OKTA_CLIENT_ORGURL", "OKTA_CLIENT_TOKEN", "OKTA_ORG_URL", "OKTA_CLIENT_ID", "OKTA_SCOPES",
 		"OKTA_CC_PRIVATE_KEY_FILE", "OKTA_DPOP_PRIVATE_KEY_FILE", "OKTA_DPOP_PUBLIC_KEY_FILE", "NODE_EXTRA_CA_CERTS"}},
-	"auth0": {7, []string{"The token is valid for this API.", `"client_id":"auth0-demo-management"`}, []string{
-		"AUTH0_DOMAIN", "AUTH0_AUDIENCE", "AUTH0_SCOPE", "CLIENT_ID", "CLIENT_SECRET", "MGMT_CLIENT_ID", "MGMT_CLIENT_SECRET", "NODE_EXTRA_CA_CERTS"}},
-	"curity": {6, []string{"The token is valid for this API.", `"active":true`, `"role":"batch"`}, []string{
+	"auth0": {8, []string{"The token is valid for this API.", `"client_id":"auth0-demo-management"`}, []string{
+		"AUTH0_DOMAIN", "AUTH0_AUDIENCE", "AUTH0_SCOPE", "CLIENT_ID", "CLIENT_SECRET", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET", "ISSUER_BASE_URL", "AUDIENCE", "MGMT_CLIENT_ID", "MGMT_CLIENT_SECRET", "NODE_EXTRA_CA_CERTS"}},
+	"curity": {7, []string{"The token is valid for this API.", `"active":true`, `"role":"batch"`}, []string{
 		"CURITY_ISSUER", "CURITY_AUDIENCE", "CURITY_TOKEN_URL", "JWKS_URI", "CLIENT_ID", "CLIENT_SECRET", "SCOPE", "NODE_EXTRA_CA_CERTS"}},
-	"simple": {5, []string{`"success":true`, `"client_id":"simple-demo"`}, []string{
+	"simple": {6, []string{`"success":true`, `"client_id":"simple-demo"`}, []string{
 		"TOKEN_SERVER_URL", "CLIENT_ID", "CLIENT_SECRET", "NODE_EXTRA_CA_CERTS"}},
 }
 
@@ -94,7 +96,7 @@ func TestDevDialect(t *testing.T) {
 			if !strings.Contains(run.said, readFile(t, filepath.Join(dir, ".env"))) {
 				t.Errorf("what is printed is not what stands in .env:\n%s", run.said)
 			}
-			tryDev(t, run, append(want.printed, "issued ", dialect+"-demo"))
+			tryDev(t, run, append(want.printed, "issued ", dialect+"-demo", ": refused invalid_client to "+dialect+"-demo"))
 			if t.Failed() {
 				return
 			}
@@ -176,6 +178,67 @@ func TestDevDialectOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// TestDevDialectGone: what a stand-in's data directory has lost meanwhile is said at
+// the next start, and the lines work again after the commands that it names.
+func TestDevDialectGone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "the vendor's data")
+	run := startDev(t, dir, "--dialect", "okta", "--dialect-port", "0")
+	t.Setenv("DATA", dir)
+	lose := `symbolon operator-token delete okta-demo --yes --data-dir "$DATA"
+symbolon client secret add okta-demo --data-dir "$DATA" && symbolon client secret remove okta-demo s1 --yes --data-dir "$DATA"
+symbolon client disable okta-demo --data-dir "$DATA"`
+	if out, err := shell(t, dir, lose); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	port := portOf(run.said)
+	run.stop()
+
+	again := startDev(t, dir, "--dialect", "okta", "--dialect-port", port)
+	var undo []string
+	for _, line := range strings.Split(again.said, "\n") {
+		command, ok := strings.CutPrefix(line, "  symbolon ")
+		if before, _, _ := strings.Cut(again.said, line); ok && !strings.Contains(before, "What its programs") {
+			undo = append(undo, "symbolon "+command)
+		}
+	}
+	if len(undo) != 3 {
+		t.Fatalf("%d commands that bring something back, want 3:\n%s", len(undo), again.said)
+	}
+	if out, err := shell(t, dir, strings.Join(undo, "\n")); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	tryDev(t, again, devVendors["okta"].printed)
+	again.stop()
+
+	if last := startDev(t, dir, "--dialect", "okta", "--dialect-port", port); strings.Contains(last.said, "after\n") {
+		t.Errorf("nothing is lost any more:\n%s", last.said)
+	}
+}
+
+// TestDevDialectPorts: a port that one flag asks for is not the default of another.
+func TestDevDialectPorts(t *testing.T) {
+	for _, c := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"--port", "9445"}, "Port 9445 is what --port asks for, so a free one was taken; --dialect-port chooses one."},
+		{[]string{"--dialect-port", "8080"}, "Port 8080 is what --dialect-port asks for, so a free one was taken; --port chooses one."},
+	} {
+		var port, vendors int
+		cmd := &cobra.Command{}
+		cmd.Flags().IntVar(&port, "port", 8080, "")
+		cmd.Flags().IntVar(&vendors, "dialect-port", 9445, "")
+		if err := cmd.ParseFlags(c.flags); err != nil {
+			t.Fatal(err)
+		}
+		d := &dev{}
+		err := d.choose(cmd, wish{"port", &port}, wish{"dialect-port", &vendors})
+		if err != nil || port == vendors || !strings.Contains(strings.Join(d.taken, ""), c.want) {
+			t.Errorf("%v: %d and %d, %v, %q", c.flags, port, vendors, err, d.taken)
+		}
+	}
+}
+
 // TestDevDialectWrong: what cannot be is said, with the way out.
 func TestDevDialectWrong(t *testing.T) {
 	dir := t.TempDir()
@@ -194,6 +257,7 @@ func TestDevDialectWrong(t *testing.T) {
 		{"--dialect ''", "2", `--dialect "" is not one of`},
 		{"--dialect-port 9443", "2", "name the vendor with --dialect"},
 		{"--dialect okta --api-port 8081", "2", "--api-port is of the sample API"},
+		{"--dialect okta --port 9443 --dialect-port 9443", "2", "--port and --dialect-port both ask for port 9443"},
 		{"--dialect simple --port 0 --dialect-port 0 --data-dir " + dir, "1", "client.secret holds no secret that symbolon has made"},
 	} {
 		out, err := shell(t, dir, "symbolon dev "+c.args+" 2>&1 || echo exit $?")

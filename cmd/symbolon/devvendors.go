@@ -9,21 +9,22 @@ import (
 )
 
 // vendor is what dev stands in for: templates of the declarative file, of the
-// variables that the vendor's programs read, and of lines to try, all executed
-// with a *standIn.
+// variables that the vendor's programs read, of lines to try, and of arguments of
+// curl for a request that is refused, all executed with a *standIn.
 type vendor struct {
-	name  string // as people say it
-	port  int    // unless another is asked for
-	state string
-	env   string
-	lines string
+	name    string // as people say it
+	port    int    // unless another is asked for
+	state   string
+	env     string
+	lines   string
+	refused string
 }
 
 var vendors = map[string]vendor{
-	registry.DialectOkta:   {"Okta", 9443, oktaState, oktaEnv, oktaLines},
-	registry.DialectAuth0:  {"Auth0", 9444, auth0State, auth0Env, auth0Lines},
-	registry.DialectCurity: {"the Curity Identity Server", 9445, curityState, curityEnv, curityLines},
-	registry.DialectSimple: {"the simple token server", 2600, simpleState, simpleEnv, simpleLines},
+	registry.DialectOkta:   {"Okta", 9443, oktaState, oktaEnv, oktaLines, oktaRefused},
+	registry.DialectAuth0:  {"Auth0", 9444, auth0State, auth0Env, auth0Lines, auth0Refused},
+	registry.DialectCurity: {"the Curity Identity Server", 9445, curityState, curityEnv, curityLines, curityRefused},
+	registry.DialectSimple: {"the simple token server", 2600, simpleState, simpleEnv, simpleLines, simpleRefused},
 }
 
 func dialects() string { return strings.Join(slices.Sorted(maps.Keys(vendors)), ", ") }
@@ -43,7 +44,8 @@ set: dev
 `
 	// envCA comes last: Node reads it only from what its process was started with,
 	// not from what a program loads.
-	envCA = `NODE_EXTRA_CA_CERTS={{file "ca.pem"}}
+	envCA = `# Node itself.
+NODE_EXTRA_CA_CERTS={{file "ca.pem"}}
 `
 )
 
@@ -70,15 +72,22 @@ resource_servers:
   - {id: okta-demo, role: operator, issuers: [okta], ssws: true, value_from: {file: operator.token}}
 `
 
-const oktaEnv = `# An API that checks tokens, and a client of it.
+// A variable has one meaning in a file. Above each group stands who reads it: where
+// the SDKs read none by themselves, the names are those of the vendor's examples.
+const oktaEnv = `# The programs of Okta's guide to client credentials in Node: an API that checks
+# tokens, and a client of it.
 ISSUER={{.URL}}/oauth2/default
 TEST_CLIENT_ID=okta-demo
 TEST_CLIENT_SECRET={{.Secret}}
 SCOPE=api.read
-# The management API, with an API token.
+# The same guide: the management API, with an API token.
 ORG_URL={{.URL}}
 TOKEN={{.Token}}
-# The management API, with a key pair; the second pair is for DPoP.
+# Okta's SDKs, by themselves: the same.
+OKTA_CLIENT_ORGURL={{.URL}}
+OKTA_CLIENT_TOKEN={{.Token}}
+# Okta's guide to DPoP in Node: the management API, with a key pair; the second pair
+# is for the proofs.
 OKTA_ORG_URL={{.URL}}
 OKTA_CLIENT_ID=okta-demo
 OKTA_SCOPES=okta.users.read
@@ -92,6 +101,8 @@ const oktaLines = `  ACCESS=$(curl -s --cacert "$NODE_EXTRA_CA_CERTS" -u "$TEST_
   curl -s --cacert "$NODE_EXTRA_CA_CERTS" -H "Authorization: SSWS $TOKEN" "$ORG_URL/api/v1/users"
   SSL_CERT_FILE="$NODE_EXTRA_CA_CERTS" {{.Name}} call --issuer "$OKTA_ORG_URL" --client "$OKTA_CLIENT_ID" --key "$OKTA_CC_PRIVATE_KEY_FILE" --dpop --scope "$OKTA_SCOPES" "$OKTA_ORG_URL/api/v1/users"
 `
+
+const oktaRefused = `-u "$TEST_CLIENT_ID:wrong" -d grant_type=client_credentials "$ISSUER/v1/token"`
 
 const auth0State = stateHead + `issuers:
   - {id: auth0, url: "{{.URL}}", dialect: auth0}
@@ -115,13 +126,19 @@ clients:
         - {{.}}{{end}}
 ` + stateOperators
 
-const auth0Env = `# An API that checks tokens, and a client of it.
+const auth0Env = `# Auth0's examples in Node: an API that checks tokens, and a client of it.
 AUTH0_DOMAIN={{.Host}}
 AUTH0_AUDIENCE=https://api.example.test
 AUTH0_SCOPE=list:users
 CLIENT_ID=auth0-demo
 CLIENT_SECRET={{.Secret}}
-# The management API.
+# Many programs: the same client.
+AUTH0_CLIENT_ID=auth0-demo
+AUTH0_CLIENT_SECRET={{.Secret}}
+# express-oauth2-jwt-bearer, by itself: the same API.
+ISSUER_BASE_URL={{.URL}}/
+AUDIENCE=https://api.example.test
+# Auth0's examples of the Management API: another client, which has access to it.
 MGMT_CLIENT_ID=auth0-demo-management
 MGMT_CLIENT_SECRET={{.Management}}
 ` + envCA
@@ -131,6 +148,8 @@ const auth0Lines = `  ACCESS=$(curl -s --cacert "$NODE_EXTRA_CA_CERTS" -H 'Conte
   MGMT=$(curl -s --cacert "$NODE_EXTRA_CA_CERTS" -d grant_type=client_credentials -d "client_id=$MGMT_CLIENT_ID" -d "client_secret=$MGMT_CLIENT_SECRET" -d "audience=https://$AUTH0_DOMAIN/api/v2/" "https://$AUTH0_DOMAIN/oauth/token" | {{token "access_token"}})
   curl -s --cacert "$NODE_EXTRA_CA_CERTS" -H "Authorization: Bearer $MGMT" "https://$AUTH0_DOMAIN/api/v2/clients"
 `
+
+const auth0Refused = `-d grant_type=client_credentials -d "client_id=$CLIENT_ID" -d client_secret=wrong -d "audience=$AUTH0_AUDIENCE" "https://$AUTH0_DOMAIN/oauth/token"`
 
 const curityState = stateHead + `issuers:
   - {id: curity, url: "{{.URL}}/oauth/v2/oauth-anonymous", dialect: curity}
@@ -150,7 +169,8 @@ resource_servers:
   - {api: curity-api, client: curity-demo}
 ` + stateOperators
 
-const curityEnv = `# An API that checks tokens, and a client of it.
+const curityEnv = `# Programs after Curity's guides: an API that checks tokens, and a client of it.
+# No library of Curity reads variables by itself.
 CURITY_ISSUER={{.URL}}/oauth/v2/oauth-anonymous
 CURITY_AUDIENCE=api.example.com
 CURITY_TOKEN_URL={{.URL}}/oauth/v2/oauth-token
@@ -164,6 +184,8 @@ const curityLines = `  ACCESS=$(curl -s --cacert "$NODE_EXTRA_CA_CERTS" -d grant
   echo "$ACCESS" | SSL_CERT_FILE="$NODE_EXTRA_CA_CERTS" {{.Name}} inspect --issuer "$CURITY_ISSUER" --audience "$CURITY_AUDIENCE"
   curl -s --cacert "$NODE_EXTRA_CA_CERTS" -u "$CLIENT_ID:$CLIENT_SECRET" -d "token=$ACCESS" "${CURITY_TOKEN_URL%token}introspect"
 `
+
+const curityRefused = `-d grant_type=client_credentials -d "client_id=$CLIENT_ID" -d client_secret=wrong "$CURITY_TOKEN_URL"`
 
 const simpleState = stateHead + `issuers:
   - {id: simple, url: "{{.URL}}", dialect: simple}
@@ -180,7 +202,8 @@ clients:
 ` + stateClient + `    access: {simple-api: [read]}
 ` + stateOperators
 
-const simpleEnv = `TOKEN_SERVER_URL={{.URL}}
+const simpleEnv = `# The programs of the tutorials: a client, and an API that asks whether a token is good.
+TOKEN_SERVER_URL={{.URL}}
 CLIENT_ID=simple-demo
 CLIENT_SECRET={{.Secret}}
 ` + envCA
@@ -188,3 +211,5 @@ CLIENT_SECRET={{.Secret}}
 const simpleLines = `  ACCESS=$(curl -s --cacert "$NODE_EXTRA_CA_CERTS" -d "client_id=$CLIENT_ID" -d "client_secret=$CLIENT_SECRET" "$TOKEN_SERVER_URL/authorize" | {{token "token"}})
   curl -s --cacert "$NODE_EXTRA_CA_CERTS" -X POST -H "Authorization: $ACCESS" "$TOKEN_SERVER_URL/verify"
 `
+
+const simpleRefused = `-d "client_id=$CLIENT_ID" -d client_secret=wrong "$TOKEN_SERVER_URL/authorize"`
