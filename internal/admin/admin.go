@@ -58,6 +58,7 @@ type Counter interface {
 type Admin struct {
 	Config
 	cascade int // clients that one commit may change because something else goes
+	bounds  bounds
 }
 
 // New returns the operations over a store.
@@ -71,7 +72,7 @@ func New(cfg Config) *Admin {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Admin{Config: cfg, cascade: maxCascade}
+	return &Admin{Config: cfg, cascade: maxCascade, bounds: defaultBounds}
 }
 
 // now is the time as documents hold it.

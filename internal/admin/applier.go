@@ -200,7 +200,7 @@ func fresh[T any](p *applier, s *staged) (*T, error) {
 		return nil, err
 	}
 	if old != nil && !old.pruned(p.set) {
-		p.note(s.ref, Note{Text: fmt.Sprintf("deleted by %s on %s; a file does not bring it back", old.By, old.At.Format("2006-01-02")),
+		p.note(s.ref, Note{Text: fmt.Sprintf("deleted by %s%s; a file does not bring it back", old.By, old.when()),
 			Undo: fmt.Sprintf("symbolon %s create %s", verb(s.kind), s.id)})
 		return nil, nil
 	}

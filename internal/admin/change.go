@@ -51,6 +51,7 @@ type staged struct {
 	why     string // for the record
 	denials []*registry.Denial
 	keep    bool // its tombstone is never purged
+	gone    bool // there is a tombstone
 	differs bool // changed has found so
 	named   bool // a declarative file names it
 	told    bool // a denial that has a record of its own
@@ -89,7 +90,7 @@ func must[T any](c *change, kind, id string) (*staged, *T, error) {
 // hold keeps what the store says of an object. It is decoded twice, so that
 // altering one copy leaves the other.
 func (c *change) hold(r ref, o store.Object) (*staged, error) {
-	s := &staged{ref: r}
+	s := &staged{ref: r, gone: o.Deleted}
 	if o.ID != "" && !o.Deleted {
 		s.stored, s.version = o.Doc, o.Version
 		var err error

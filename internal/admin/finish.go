@@ -30,6 +30,9 @@ func (c *change) finish() error {
 	if err := c.authorise(); err != nil {
 		return err
 	}
+	if err := c.checkBounds(); err != nil {
+		return err
+	}
 	if err := c.validate(); err != nil {
 		return err
 	}

@@ -22,6 +22,13 @@ const idAlphabet = "23456789bcdfghjkmnpqrstvwxz"
 // idLength gives 47 bits: enough that two ids never meet.
 const idLength = 10
 
+// isGeneratedID reports whether an id is as generateID makes one for the kind: it
+// stands in a file only where somebody put it there.
+func isGeneratedID(kind, id string) bool {
+	random, ok := strings.CutPrefix(id, kind+"-")
+	return ok && len(random) == idLength && strings.Trim(random, idAlphabet) == ""
+}
+
 // generateID makes an id such as "client-7k3m9qx2dv".
 func generateID(prefix string) string {
 	var b strings.Builder

@@ -10,7 +10,7 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
-// remains is what stays of a deleted object for ever: who deleted it, so that a
+// remains is what stays of a deleted object for ever, of nearly every one: who deleted it, so that a
 // file does not bring back what a person removed, and which credential ids of
 // it are used up. What a prune deleted stays whole, for its set to name again.
 type remains struct {
@@ -30,8 +30,11 @@ func remainsKey(r ref) string { return "remains:" + r.kind + ":" + r.id }
 // remains reads what stays of an object; nil when it was never deleted.
 func (c *change) remains(r ref) (*remains, error) {
 	text, err := c.getMeta(remainsKey(r))
-	if err != nil || text == "" {
+	if err != nil {
 		return nil, err
+	}
+	if text == "" {
+		return c.remainsOfOwn(r)
 	}
 	out := new(remains)
 	if err := json.Unmarshal([]byte(text), out); err != nil {
@@ -40,8 +43,46 @@ func (c *change) remains(r ref) (*remains, error) {
 	return out, nil
 }
 
+// leavesNothing reports whether nothing need remain of an object that is deleted: an
+// actor bound to issuers makes and deletes as many as it likes, and what has an id
+// that the server made up is in no file. Its tombstone tells of it for a while.
+func (c *change) leavesNothing(s *staged) bool {
+	return c.actor.Issuers != nil && metaOf(s.before).ManagedBy == "" && isGeneratedID(s.kind, s.id)
+}
+
+// remainsOfOwn is what a tombstone tells of such an object: that there was one, and
+// which of its credentials are denied.
+func (c *change) remainsOfOwn(r ref) (*remains, error) {
+	if s := c.staged[r]; s == nil || !s.gone || s.after != nil {
+		return nil, nil
+	}
+	out := &remains{By: "its own organisation"}
+	if r.kind != registry.KindClient {
+		return out, nil
+	}
+	denials, err := c.tx.Find(registry.KindDenial, registry.AttrClient, r.id)
+	for _, id := range denials {
+		if credential, ok := strings.CutPrefix(id, registry.DenyCredential+":"+r.id+":"); ok {
+			out.Spent = append(out.Spent, registry.Spent{ID: credential})
+		}
+	}
+	return out, err
+}
+
+// when is the day of the deletion, as part of a sentence; empty where nobody knows.
+func (r *remains) when() string {
+	if r.At.IsZero() {
+		return ""
+	}
+	return " on " + r.At.Format("2006-01-02")
+}
+
 // remove stages the deletion of an object that is there. by is who does it.
 func (c *change) remove(s *staged, by string) error {
+	if c.leavesNothing(s) {
+		c.stage(s, nil, s.kind+".delete")
+		return nil
+	}
 	r := remains{By: by, At: c.now}
 	if client, ok := s.after.(*registry.Client); ok {
 		r.Spent = slices.Clone(client.Spent)

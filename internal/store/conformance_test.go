@@ -443,6 +443,33 @@ func TestFindBelow(t *testing.T) {
 	})
 }
 
+func TestCount(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *Store) {
+		for id, issuers := range map[string][]string{"a": {"one"}, "b": {"one", "two"}, "c": {"two"}, "d": {"three"}, "gone": {"one"}} {
+			p := Put{Kind: "client", ID: id, Attrs: []Attr{{"owner", "one"}}}
+			for _, issuer := range issuers {
+				p.Attrs = append(p.Attrs, Attr{"issuer", issuer})
+			}
+			put(t, s, p)
+		}
+		put(t, s, Put{Kind: "api", ID: "x", Attrs: []Attr{{"issuer", "one"}}})
+		remove(t, s, "client", "gone", 1, true)
+		for _, c := range []struct {
+			values     []string
+			most, want int
+		}{
+			{[]string{"one"}, 9, 2}, {[]string{"one", "two"}, 9, 3}, {[]string{"two", "one", "none"}, 9, 3}, {[]string{"one", "two"}, 2, 2},
+			{[]string{"none"}, 9, 0}, {nil, 9, 0}, {[]string{"one') OR ('1' = '1"}, 9, 0},
+		} {
+			var n int
+			update(t, s, func(tx *Tx) (err error) { n, err = tx.Count("client", "issuer", c.values, c.most); return err })
+			if n != c.want {
+				t.Errorf("%v, %d at most: %d, want %d", c.values, c.most, n, c.want)
+			}
+		}
+	})
+}
+
 func TestTransactionThatIsOver(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *Store) {
 		var left *Tx

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -162,6 +163,22 @@ func (t *Tx) Find(kind, attr, value string) (ids []string, err error) {
 			return err
 		})
 	return ids, err
+}
+
+// Count says how many live objects have one of the values of this attribute, each
+// counted once; most where there are more.
+func (t *Tx) Count(kind, attr string, values []string, most int) (n int, err error) {
+	if len(values) == 0 {
+		return 0, nil
+	}
+	w := where{args: []any{kind, attr}}
+	var list []string
+	for _, v := range values {
+		list = append(list, w.bind(v))
+	}
+	err = t.u.row("count "+kind, `SELECT count(*) FROM (SELECT DISTINCT id FROM attrs WHERE kind = $1 AND attr = $2 AND value IN (`+
+		strings.Join(list, ", ")+`) LIMIT `+w.bind(most)+`) AS found`, w.args, &n)
+	return n, err
 }
 
 // FindBelow returns at most limit ids of the live objects with a value of this
