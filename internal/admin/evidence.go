@@ -67,7 +67,8 @@ func (a *Admin) Changes(ctx context.Context, actor Actor, q ChangeQuery) ([]Chan
 	}
 	out := []ChangeRecord{}
 	for _, r := range rows {
-		if r.Class != store.ClassRefusal || r.Action != "" {
+		// The copy of a refusal is of a request, not of a change: Explain shows it.
+		if r.Class != store.ClassRefusal || r.Action == peerRefused {
 			out = append(out, showChange(r))
 		}
 	}

@@ -90,11 +90,15 @@ func TestExplain(t *testing.T) {
 func TestExplainARefusalOfAnotherNode(t *testing.T) {
 	eachStore(t, func(w *world) {
 		line := (&audit.Record{Outcome: audit.Refused, Code: "invalid_client", RequestID: "far", Client: "billing", Reason: "wrong secret"}).AppendJSON(nil)
-		w.ok(w.Store.CopyRecords(w.Context(), []store.Record{{ID: "x1", Time: 1, Node: "n2", Class: store.ClassRefusal, RequestID: "far", Doc: line}}))
+		w.ok(w.Store.CopyRecords(w.Context(), []store.Record{{ID: "x1", Time: 1, Node: "n2", Class: store.ClassRefusal,
+			Action: "token.refused", ObjectKind: "client", ObjectID: "billing", RequestID: "far", Doc: line}}))
 		e, err := w.Explain(w.Context(), w.actor, "far")
 		w.ok(err)
 		if e.Record == nil || e.Record.Reason != "wrong secret" || len(e.Changes) != 0 {
 			t.Errorf("explained as %+v", e)
+		}
+		if text := strings.Join(e.Words, "\n"); strings.Count(text, "billing") != 1 || strings.Contains(text, "token.refused") {
+			t.Errorf("the copy is told twice:\n%s", text)
 		}
 	})
 }

@@ -96,8 +96,7 @@ func (c *auth0Call) serve() error {
 		return err
 	}
 	if status == http.StatusNoContent {
-		c.x.WriteHeader(status)
-		return nil
+		return c.done()
 	}
 	return c.answer(status, body)
 }
@@ -119,7 +118,7 @@ func (c *auth0Call) operation() (*auth0Operation, error) {
 		}
 	}
 	if len(allowed) == 0 {
-		return nil, errAuth0NoPath
+		return nil, errAuth0NoPath.because(c.noPath())
 	}
 	slices.Sort(allowed)
 	c.x.Header().Set("Allow", strings.Join(allowed, ", "))

@@ -429,7 +429,7 @@ func auth0RefusalsAreExplained(t *testing.T, w *world) {
 	}{
 		"a scope is missing": {m.call(t, "GET", "clients", nil), []string{"auth0-mgmt", "expected any of: read:clients"}},
 		"power is missing": {m.call(t, "POST", "client-grants", map[string]any{"client_id": "auth0-app", "audience": w.issuers[auth0] + "/api/v2/", "scope": []string{}}),
-			[]string{"auth0-mgmt", "grants:admin"}},
+			[]string{"auth0-mgmt", "grants:admin", "only an operator of it can give or take", "ask an operator with the role admin of the whole server)"}},
 		"no token": {w.get(t, w.issuers[auth0]+"/api/v2/clients"), []string{"somebody", "no access token"}},
 		"a change": {m.call(t, "POST", "clients", map[string]any{"name": "Explained"}), []string{"client:auth0-mgmt", "client.create", "Explained"}},
 	} {

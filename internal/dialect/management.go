@@ -3,7 +3,6 @@ package dialect
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,10 +28,13 @@ type managed struct {
 	server.Place
 	x     *web.Exchange
 	r     *http.Request
-	actor admin.Actor // who asks; the zero Actor before admit
-	who   string      // for records: the client whose token it is, or token:ID; "" before that is known
+	actor admin.Actor   // who asks; the zero Actor before admit
+	who   server.Caller // for records; the zero Caller before anybody is known
 
 	looked int // how many objects were looked at for a list
+
+	status int    // of the answer; 0: there is none yet
+	text   []byte // its body
 }
 
 // demand is what a call needs.
@@ -52,17 +54,22 @@ var (
 	errNoManaging = symbolon.NewError(symbolon.InsufficientScope, "this issuer has no management API")
 )
 
-// serveManaged makes a route's Serve of a call. What is refused leaves a record,
-// so that the id in the answer leads to the cause.
+// serveManaged makes a route's Serve of a call. Each leaves a record, so that the id
+// in the answer leads to who asked, and to the cause of a refusal. No answer to who
+// reads leaves without it. A change has its own in the store already: its answer,
+// which may hold the only copy of a secret, goes out in any case.
 func (e *Endpoints) serveManaged(handle func(*managed) error) func(server.Place, http.ResponseWriter, *http.Request) error {
 	return func(at server.Place, w http.ResponseWriter, r *http.Request) error {
 		c := &managed{Place: at, x: web.ExchangeOf(w), r: r}
 		web.NoStore(w.Header())
-		err := handle(c)
-		if err == nil {
-			return nil
+		if err := handle(c); err != nil {
+			return e.cfg.Server.Refused(at, c.x, c.who, err)
 		}
-		return e.cfg.Server.Refused(at, c.x, c.who, err)
+		if err := e.cfg.Server.Answered(at, c.x, c.who); err != nil && reads(r) {
+			return err
+		}
+		c.send()
+		return nil
 	}
 }
 
@@ -83,59 +90,6 @@ func (e *Endpoints) admit(c *managed, d demand) error {
 		}
 	}
 	return e.management.may.take(c)
-}
-
-func (e *Endpoints) identify(c *managed, d demand) (admin.Actor, error) {
-	values := c.r.Header["Authorization"]
-	if len(values) == 0 {
-		return admin.Actor{}, errNoCaller
-	}
-	scheme, value, _ := strings.Cut(values[0], " ")
-	// Okta's programs send their API token so: @okta/okta-sdk-nodejs, and
-	// github.com/okta/okta-sdk-golang.
-	if c.Issuer.Dialect == registry.DialectOkta && len(values) == 1 && strings.EqualFold(scheme, "SSWS") {
-		return e.byOperatorToken(c, strings.TrimLeft(value, " "))
-	}
-	return e.byAccessToken(c, d)
-}
-
-// byOperatorToken lets an operator token act that is for such calls and names
-// this issuer: it reaches the whole organisation then.
-func (e *Endpoints) byOperatorToken(c *managed, value string) (admin.Actor, error) {
-	t := c.Snapshot.OperatorToken(value, e.cfg.Now())
-	if t == nil || !t.SSWS || !slices.Contains(t.Issuers, c.Issuer.ID) {
-		return admin.Actor{}, errNotCaller
-	}
-	actor := admin.OfToken(t, c.x.RequestID, c.Snapshot.Organisation(c.Issuer))
-	c.who = actor.Name
-	return actor, nil
-}
-
-// byAccessToken lets a client act that has a token of the organisation's
-// management API, with the key that the token is bound to.
-func (e *Endpoints) byAccessToken(c *managed, d demand) (admin.Actor, error) {
-	api, identifier, err := e.management.api(&e.cfg, c.Place)
-	if err != nil {
-		return admin.Actor{}, err
-	}
-	caller, err := api.Check(c.r.Context(), resource.Request{
-		Method: c.r.Method, URL: c.r.URL, Authorization: c.r.Header["Authorization"], DPoP: c.r.Header[symbolon.HeaderDPoP], Certificate: c.x.Certificate,
-	})
-	if err != nil {
-		return admin.Actor{}, err
-	}
-	c.who = caller.ClientID
-	// What is denied stands in the snapshot that the request is decided on, at once
-	// and for each node: the set that other validators follow comes later, and so
-	// does a key set without the key that was revoked.
-	facts := registry.TokenFacts{Client: caller.ClientID, Cred: caller.Claims.Cred, JTI: caller.TokenID, KID: caller.KeyID, Gen: caller.Claims.Gen}
-	if !e.cfg.Server.Published(c.Place, caller.KeyID) || c.Issuer.Denied(facts) || c.Issuer.DeniedAt(facts, identifier) {
-		return admin.Actor{}, errNotCaller
-	}
-	if !slices.ContainsFunc(d.scopes, caller.HasScope) {
-		return admin.Actor{}, errNoScope
-	}
-	return admin.OfManagement(caller.ClientID, c.x.RequestID, d.permissions, c.Snapshot.Organisation(c.Issuer)), nil
 }
 
 // api checks tokens of the organisation's management API, which it names. It
@@ -225,17 +179,30 @@ func (c *managed) body() ([]byte, error) {
 
 var errNotJSON = symbolon.NewError(symbolon.InvalidRequest, "the Content-Type must be application/json")
 
-// answer writes a body of JSON. That it does not arrive is no refusal: who asked may
-// be gone, and what was done is done.
+// answer makes a body of JSON the answer, which goes out once its record is kept.
 func (c *managed) answer(status int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	c.x.Header()["Content-Type"] = []string{contentJSON}
-	c.x.WriteHeader(status)
-	c.x.Write(text)
+	c.status, c.text = status, text
 	return nil
+}
+
+// done makes it an answer without a body.
+func (c *managed) done() error {
+	c.status = http.StatusNoContent
+	return nil
+}
+
+// send writes the answer. That it does not arrive is no refusal: who asked may be
+// gone, and what was done is done.
+func (c *managed) send() {
+	if c.text != nil {
+		c.x.Header()["Content-Type"] = []string{contentJSON}
+	}
+	c.x.WriteHeader(c.status)
+	c.x.Write(c.text)
 }
 
 // codeOf is the code of OAuth's by which servers log and count what a management API

@@ -36,7 +36,7 @@ func (e *Endpoints) oktaRoutes() []server.Route {
 		route("okta_apps", server.Below, oktaAppsPath, e.oktaApps),
 		route("okta_app", server.Under, oktaAppsPath+"/", e.oktaApp),
 		route("okta_users", server.Below, oktaUsersPath, e.oktaUsers),
-		route("okta_api", server.Under, oktaAPIPath, func(*managed) error { return oktaNoPath.refuse(nil) }),
+		route("okta_api", server.Under, oktaAPIPath, func(c *managed) error { return oktaNoPath.refuse(c.noPath()) }),
 	}
 }
 
@@ -74,7 +74,7 @@ func (e *Endpoints) oktaApp(c *managed) error {
 	for i, s := range segments {
 		plain, err := url.PathUnescape(s)
 		if err != nil || plain == "" {
-			return oktaNoPath.refuse(err)
+			return oktaNoPath.refuse(c.noPath())
 		}
 		segments[i] = plain
 	}
@@ -90,7 +90,7 @@ func (e *Endpoints) oktaApp(c *managed) error {
 		}
 		return e.appLifecycle(c, segments[0], segments[2])
 	}
-	return oktaNoPath.refuse(nil)
+	return oktaNoPath.refuse(c.noPath())
 }
 
 // oktaUsers answers GET of the users: those are the server's operators, whom

@@ -112,8 +112,7 @@ func (e *Endpoints) deleteApp(c *managed, client admin.Client) error {
 	if _, err := e.cfg.Admin.DeleteClient(c.r.Context(), c.actor, admin.Target{ID: client.ID, Version: client.Version}); err != nil {
 		return err
 	}
-	c.x.WriteHeader(http.StatusNoContent)
-	return nil
+	return c.done()
 }
 
 // appLifecycle activates or deactivates an application.

@@ -111,7 +111,7 @@ func (v *verifier) serve(at server.Place, w http.ResponseWriter, r *http.Request
 		return err
 	}
 	if ok, _ := v.limit.Allow(web.Network(x.Peer).String(), x.Began); !ok {
-		return v.server.Refused(at, x, "", errVerifying)
+		return v.server.Refused(at, x, server.Caller{}, errVerifying)
 	}
 	claims, err := v.server.Recognize(at, x, presentedToken(r.Header["Authorization"]))
 	if err != nil {

@@ -69,14 +69,19 @@ func (t *OperatorToken) Live(now time.Time) bool { return t.Expires.IsZero() || 
 // OperatorToken is the live token of that value; nil when there is none. The
 // value is looked up by its digest: how long that takes tells nothing about it.
 func (s *Snapshot) OperatorToken(value string, now time.Time) *OperatorToken {
+	if t := s.AnyOperatorToken(value); t != nil && t.Live(now) {
+		return t
+	}
+	return nil
+}
+
+// AnyOperatorToken is the token of that value, whether it has expired or not: for
+// telling an operator why it is refused. Nil when there is none.
+func (s *Snapshot) AnyOperatorToken(value string) *OperatorToken {
 	if len(value) > maxTokenValue {
 		return nil
 	}
-	t := s.byValue[sha256.Sum256([]byte(value))]
-	if t == nil || !t.Live(now) {
-		return nil
-	}
-	return t
+	return s.byValue[sha256.Sum256([]byte(value))]
 }
 
 // tokens are found by their digests. Where two have the same, which nothing

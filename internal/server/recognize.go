@@ -84,14 +84,35 @@ func (s *Server) Published(at Place, kid string) bool {
 	return why == nil
 }
 
-// Refused writes the record of a request that an endpoint beyond OAuth's refuses,
-// with its private cause, and gives err back for the answer: so that explain knows
-// the request id there, too. who is whom the request named, "" for nobody. Where
-// the record cannot be kept the answer says so instead.
-func (s *Server) Refused(at Place, x *web.Exchange, who string, err error) error {
+// Caller is who asks at an endpoint beyond OAuth's, for the record.
+type Caller struct {
+	Name     string // the id of the client, or "token:" and an operator token's; "" for nobody
+	Verified bool   // the token that it showed was good
+}
+
+// calledBy puts who asks into the record.
+func (c *call) calledBy(who Caller) {
+	c.record.Client = who.Name
+	c.record.Verified = who.Verified // by a token: no credential was used, so none is named
+}
+
+// Answered writes the record of a request that an endpoint beyond OAuth's is about
+// to answer. Where it cannot be kept the error is the answer instead.
+func (s *Server) Answered(at Place, x *web.Exchange, who Caller) error {
 	c := s.begin(at, x)
 	defer s.end(c)
-	c.record.Client = who
+	c.calledBy(who)
+	return s.keep(c, audit.Answered)
+}
+
+// Refused writes the record of a request that an endpoint beyond OAuth's refuses,
+// with its private cause, and gives err back for the answer: so that explain knows
+// the request id there, too. Where the record cannot be kept the answer says so
+// instead.
+func (s *Server) Refused(at Place, x *web.Exchange, who Caller, err error) error {
+	c := s.begin(at, x)
+	defer s.end(c)
+	c.calledBy(who)
 	e := *symbolon.AsError(err)
 	if !errors.As(err, new(*symbolon.Error)) {
 		e.Code = codeOf(err)

@@ -109,7 +109,7 @@ func TestRefused(t *testing.T) {
 	} {
 		var got error
 		w := f.outside("apps", func(at Place, x *web.Exchange) error {
-			got = f.Refused(at, x, "token:ci", c.err)
+			got = f.Refused(at, x, Caller{Name: "token:ci"}, c.err)
 			return got
 		})
 		all := f.records()
@@ -120,5 +120,38 @@ func TestRefused(t *testing.T) {
 		if last.Code != c.code || last.Outcome != c.outcome || !strings.Contains(last.Reason, c.reason) {
 			t.Errorf("%s: recorded as %+v", name, last)
 		}
+	}
+}
+
+// TestCallersOfOtherEndpoints: who showed a good token is proven, and all of their
+// refusals are written; of who asks too fast no more than of strangers.
+func TestCallersOfOtherEndpoints(t *testing.T) {
+	f := newFixture(t)
+	as := func(who Caller, err error, times int) (written []audit.Record) {
+		before := len(f.records())
+		for range times {
+			f.outside("apps", func(at Place, x *web.Exchange) error {
+				if err == nil {
+					return f.Answered(at, x, who)
+				}
+				return f.Refused(at, x, who, err)
+			})
+		}
+		return f.records()[before:]
+	}
+	proven, stranger := Caller{Name: "token:ci", Verified: true}, Caller{Name: "token:ci"}
+	got := as(proven, nil, 1)
+	if len(got) != 1 || got[0].Outcome != audit.Answered || got[0].Client != "token:ci" || !got[0].Verified || got[0].Cred != "" || got[0].Endpoint != "apps" || !got[0].Peer.IsValid() {
+		t.Fatalf("recorded as %+v", got)
+	}
+	scope := symbolon.NewError(symbolon.InsufficientScope, "no")
+	if got = as(proven, scope, 200); len(got) != 200 || !got[0].Verified || got[0].Code != "insufficient_scope" {
+		t.Errorf("of who is proven, %d are written", len(got))
+	}
+	if got = as(stranger, scope, 200); len(got) >= 200 {
+		t.Errorf("of a stranger, %d are written", len(got))
+	}
+	if got = as(proven, symbolon.NewError(symbolon.TooManyRequests, "wait"), 200); len(got) >= 200 || len(got) == 0 || !got[0].Verified {
+		t.Errorf("of who asks too fast, %d are written", len(got))
 	}
 }

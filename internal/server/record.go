@@ -51,7 +51,8 @@ func (s *Server) refused(c *call, err error) error {
 	}
 	s.complete(c)
 	s.counted("record")
-	if c.record.Verified {
+	// Whoever asks faster than it may is not what decides how much is written.
+	if c.record.Verified && e.Code != symbolon.TooManyRequests {
 		err = s.cfg.Spool.Append(&c.record)
 	} else {
 		err = s.cfg.Spool.AppendRefusal(&c.record, audit.Network(c.record.Peer))
