@@ -16,6 +16,7 @@ type CreateClient struct {
 	Client      registry.Client // an empty ID: one is made; the lists of credentials and Spent must be empty
 	Secret      NewCredential   // its first secret
 	Key         *NewKey         // its first key
+	MoreKeys    []NewKey        // and others
 	Certificate *NewCertificate // its first certificate credential
 	NoSecret    bool            // it has none: set by itself where another credential comes along and no secret does
 }
@@ -46,8 +47,8 @@ func (a *Admin) CreateClient(ctx context.Context, actor Actor, req CreateClient)
 			return err
 		}
 		s.asked = len(fresh.DefaultAPI) > 0
-		if req.Key != nil {
-			if _, err := c.addKey(&fresh, *req.Key); err != nil {
+		for _, key := range req.keys() {
+			if _, err := c.addKey(&fresh, key); err != nil {
 				return err
 			}
 		}
@@ -69,6 +70,13 @@ func (a *Admin) CreateClient(ctx context.Context, actor Actor, req CreateClient)
 	return out, seq, err
 }
 
+func (r *CreateClient) keys() []NewKey {
+	if r.Key == nil {
+		return r.MoreKeys
+	}
+	return append([]NewKey{*r.Key}, r.MoreKeys...)
+}
+
 // prepare fills what the request leaves open, and gives the secret if one had
 // to be made.
 func (r *CreateClient) prepare() (made Secret, err error) {
@@ -76,7 +84,7 @@ func (r *CreateClient) prepare() (made Secret, err error) {
 	if len(c.Secrets)+len(c.Keys)+len(c.Certificates)+len(c.Spent) > 0 || c.StateBy != "" {
 		return made, invalid("give the first of them beside the client", "secrets, keys, certificates, spent and state_by are not part of a new client")
 	}
-	other := r.Key != nil || r.Certificate != nil || c.JWKSURI != ""
+	other := len(r.keys()) > 0 || r.Certificate != nil || c.JWKSURI != ""
 	if other && r.Secret.Value.IsZero() && r.Secret.Hash == "" && r.Secret.ID == "" && r.Secret.Expires.IsZero() {
 		r.NoSecret = true
 	}

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -33,26 +32,14 @@ func (e *Endpoints) createApp(c *managed) error {
 		Name: app.Label, Issuers: c.actor.Issuers, Access: oktaAccess(c), Auth: []string{app.method()},
 		Bound: app.bound(), JWKSURI: settings.JWKSURI,
 	}}
-	var more [][]byte
 	if settings.JWKS != nil {
-		req.Key = &admin.NewKey{Text: string(settings.JWKS.Keys[0])}
-		for _, jwk := range settings.JWKS.Keys[1:] {
-			more = append(more, jwk)
+		for _, jwk := range settings.JWKS.Keys {
+			req.MoreKeys = append(req.MoreKeys, admin.NewKey{Text: string(jwk)})
 		}
 	}
 	made, _, err := e.cfg.Admin.CreateClient(c.r.Context(), c.actor, req)
 	if err != nil {
 		return err
-	}
-	for _, jwk := range more {
-		if _, _, err := e.cfg.Admin.AddKey(c.r.Context(), c.actor, admin.Target{ID: made.Client.ID}, admin.NewKey{Text: string(jwk)}); err != nil {
-			return err
-		}
-	}
-	if len(more) > 0 {
-		if made.Client, err = e.cfg.Admin.Client(c.r.Context(), c.actor, made.Client.ID); err != nil {
-			return err
-		}
 	}
 	return c.answer(http.StatusOK, showApp(c, made.Client, made.Secret))
 }
@@ -138,22 +125,23 @@ func (e *Endpoints) appLifecycle(c *managed, id, verb string) error {
 
 // replaceApp gives an application another label, binding, method or keys. New
 // credentials come first and old ones go last: a call that is repeated after a
-// failure between its commits gets to the end.
+// failure between its commits gets to the end. Each commit is refused when somebody
+// else has changed the application since it was read.
 func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 	app, err := c.readApp(client.ID)
 	if err != nil {
 		return err
 	}
-	ctx, a, target := c.r.Context(), e.cfg.Admin, admin.Target{ID: client.ID}
+	ctx, a, target := c.r.Context(), e.cfg.Admin, admin.Target{ID: client.ID, Version: client.Version}
 	fresh := registry.Client{ID: client.ID, State: client.State, Name: app.Label, Bound: app.bound(),
 		Auth: []string{app.method()}, JWKSURI: app.Settings.OAuthClient.JWKSURI}
 	if err := fresh.Validate(); err != nil {
 		return err
 	}
-	if err := e.checkSecret(c, app); err != nil {
+	if err := e.checkSecret(c, client.ID, app); err != nil {
 		return err
 	}
-	gone, err := e.addKeys(ctx, c, client, app)
+	gone, err := e.addKeys(c, &target, client, app)
 	if err != nil {
 		return err
 	}
@@ -164,6 +152,7 @@ func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 			return err
 		}
 		secret = added.Value
+		target.Version++
 	}
 	client, _, err = a.UpdateClient(ctx, c.actor, admin.Update[registry.Client]{Target: target, Change: admin.Named[registry.Client]{
 		Object: fresh, Fields: differs(client, app),
@@ -172,6 +161,7 @@ func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 		return err
 	}
 	for _, id := range gone {
+		target.Version = client.Version
 		if client, _, err = a.RemoveCredential(ctx, c.actor, target, admin.CredentialKey, id); err != nil {
 			return err
 		}
@@ -199,21 +189,21 @@ func differs(client admin.Client, app *oktaApp) admin.Fields {
 // checkSecret refuses a secret that is not the application's: it would not
 // become it. A program that sends back what it was given when it made the
 // application changes nothing.
-func (e *Endpoints) checkSecret(c *managed, app *oktaApp) error {
+func (e *Endpoints) checkSecret(c *managed, id string, app *oktaApp) error {
 	value := app.Credentials.OAuthClient.ClientSecret
 	if value == "" {
 		return nil
 	}
-	has, err := e.cfg.Admin.HasSecret(c.r.Context(), c.actor, app.Credentials.OAuthClient.ClientID, admin.NewSecret(value))
+	has, err := e.cfg.Admin.HasSecret(c.r.Context(), c.actor, id, admin.NewSecret(value))
 	if err == nil && !has {
 		err = invalidIn("client_secret", oktaCause{"client_secret: is made by the server and cannot be changed"})
 	}
 	return err
 }
 
-// addKeys gives the client those keys of the application that it lacks, and
-// tells which of its own are not among them.
-func (e *Endpoints) addKeys(ctx context.Context, c *managed, client admin.Client, app *oktaApp) (gone []string, err error) {
+// addKeys gives the client, the target, those keys of the application that it
+// lacks, and tells which of its own are not among them.
+func (e *Endpoints) addKeys(c *managed, target *admin.Target, client admin.Client, app *oktaApp) (gone []string, err error) {
 	if app.method() != symbolon.AuthPrivateKeyJWT {
 		return nil, nil // what cannot be used does no harm, and an operator put it there
 	}
@@ -237,9 +227,10 @@ func (e *Endpoints) addKeys(ctx context.Context, c *managed, client admin.Client
 		if has[keyDigest(jwk)] {
 			continue
 		}
-		if _, _, err := e.cfg.Admin.AddKey(ctx, c.actor, admin.Target{ID: client.ID}, admin.NewKey{Text: string(jwk)}); err != nil {
+		if _, _, err := e.cfg.Admin.AddKey(c.r.Context(), c.actor, *target, admin.NewKey{Text: string(jwk)}); err != nil {
 			return nil, err
 		}
+		target.Version++
 	}
 	return gone, nil
 }

@@ -2,13 +2,16 @@ package dialect_test
 
 import (
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/registry"
@@ -241,6 +244,11 @@ func TestOktaAppIsReplaced(t *testing.T) {
 	set(oauthClient+"client_secret", "a secret of the program's own, long enough")
 	put(m).errorIs(t, http.StatusBadRequest, "E0000001")
 	set(oauthClient+"client_secret", secret)
+	delete(m["credentials"].(map[string]any)["oauthClient"].(map[string]any), "client_id")
+	put(m).wants(t, http.StatusOK, "")
+	set(oauthClient+"client_secret", "a secret of the program's own, long enough")
+	put(m).errorIs(t, http.StatusBadRequest, "E0000001")
+	set(oauthClient+"client_secret", secret)
 	set(oauthClient+"client_id", "okta-app")
 	put(m).errorIs(t, http.StatusBadRequest, "E0000001")
 	set(oauthClient+"client_id", id)
@@ -266,6 +274,94 @@ func TestOktaAppIsReplaced(t *testing.T) {
 	w.form(t, w.tokenURL(oktaCustom), grant(), "Authorization", basic(id, secret)).token(t)
 	if again := w.okta(t, ops, "GET", path, "").json(t); again["label"] != "After" {
 		t.Errorf("%v", again)
+	}
+}
+
+// TestOktaReplaceIsNotTheLastWord: what was changed after a call has looked at the
+// application is not changed back.
+func TestOktaReplaceIsNotTheLastWord(t *testing.T) {
+	w := theWorld(t)
+	m := w.createdApp(t, app("Mine", nil, nil))
+	id := m["id"].(string)
+	m["label"] = "Mine, too"
+	for name, body := range map[string]string{
+		"label": jsonOf(t, m),
+		"keys":  app("Mine, too", map[string]any{"token_endpoint_auth_method": "private_key_jwt"}, map[string]any{"jwks": map[string]any{"keys": []any{publicJWK(w.key), publicJWK(w.key2)}}}),
+	} {
+		before, err := w.node.Admin().Client(t.Context(), admin.System(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := w.late(t, "/api/v1/apps/"+id, body, func() {
+			if _, _, err := w.node.Admin().UpdateClient(t.Context(), admin.System(), admin.Update[registry.Client]{Target: admin.Target{ID: id},
+				Change: admin.Named[registry.Client]{Object: registry.Client{Name: "Theirs, by " + name}, Fields: admin.Fields{"name"}}}); err != nil {
+				t.Error(err)
+			}
+		})
+		a.errorIs(t, http.StatusBadRequest, "E0000001")
+		if !strings.Contains(a.text, "changed meanwhile") {
+			t.Errorf("%s: %s", name, a.text)
+		}
+		after, err := w.node.Admin().Client(t.Context(), admin.System(), id)
+		if err != nil || after.Name != "Theirs, by "+name || len(after.Keys) > 0 || after.Version != before.Version+1 {
+			t.Errorf("%s: %v %+v", name, err, after)
+		}
+		w.okta(t, w.ssws("okta-ops"), "PUT", "/api/v1/apps/"+id, jsonOf(t, m)).wants(t, http.StatusOK, "") // and the next one goes through
+	}
+	w.okta(t, w.ssws("okta-ops"), "PUT", "/api/v1/apps/"+id, app("Keyed", map[string]any{"token_endpoint_auth_method": "private_key_jwt"},
+		map[string]any{"jwks": map[string]any{"keys": []any{publicJWK(w.key), publicJWK(w.key2)}}})).wants(t, http.StatusOK, "")
+	if after, err := w.node.Admin().Client(t.Context(), admin.System(), id); err != nil || len(after.Keys) != 2 || after.Name != "Keyed" {
+		t.Errorf("%v %+v", err, after)
+	}
+}
+
+// lateBody runs then before its first octet.
+type lateBody struct {
+	*strings.Reader
+	then func()
+	once sync.Once
+}
+
+func (b *lateBody) Read(p []byte) (int, error) {
+	b.once.Do(b.then)
+	return b.Reader.Read(p)
+}
+
+// late is a PUT whose body comes when the server asks for it, after then.
+func (w *world) late(t *testing.T, path, body string, then func()) answer {
+	t.Helper()
+	transport := w.http.Transport.(*http.Transport).Clone()
+	transport.ExpectContinueTimeout = time.Minute
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, w.origin(oktaOrg)+path, &lateBody{Reader: strings.NewReader(body), then: then})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = int64(len(body))
+	req.Header = http.Header{"Authorization": {w.ssws("okta-ops")}, "Content-Type": {"application/json"}, "Expect": {"100-continue"}}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, string(text)}
+}
+
+// TestOktaAppWithManyKeys is made at once.
+func TestOktaAppWithManyKeys(t *testing.T) {
+	w := theWorld(t)
+	a := w.okta(t, w.ssws("okta-ops"), "POST", "/api/v1/apps", app("Two keys", map[string]any{"token_endpoint_auth_method": "private_key_jwt"},
+		map[string]any{"jwks": map[string]any{"keys": []any{publicJWK(w.key), publicJWK(w.key2)}}}))
+	a.wants(t, http.StatusOK, "")
+	if keys, _ := member(a.json(t), "settings.oauthClient.jwks.keys").([]any); len(keys) != 2 {
+		t.Errorf("shown with the keys %v", keys)
+	}
+	if told, err := w.node.Admin().Explain(t.Context(), admin.System(), a.header.Get("Request-Id")); err != nil || len(told.Changes) != 1 {
+		t.Errorf("%v, made by %d changes", err, len(told.Changes))
 	}
 }
 
