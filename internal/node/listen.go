@@ -31,13 +31,17 @@ func (n *Node) listen() error {
 		if err != nil {
 			return err
 		}
+		scheme := "http"
 		socket = connections.Limit(socket)
 		if cert != nil {
+			scheme = "https"
 			socket = tls.NewListener(socket, cert.TLSConfig())
 		}
 		n.sockets = append(n.sockets, socket)
+		n.hears(socket.Addr(), scheme)
 	}
 	for _, socket := range n.cfg.Sockets {
+		n.hears(socket.Addr(), "")
 		n.sockets = append(n.sockets, connections.Limit(socket))
 	}
 	if n.cfg.MTLS == nil || n.cfg.MTLS.Listen.Addr == "" {

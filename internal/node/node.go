@@ -60,6 +60,7 @@ type Node struct {
 	endpoints   sync.Map // *tokenEndpoint of each issuer, by its iss
 
 	sockets     []net.Listener
+	heard       []heard
 	mtlsSocket  net.Listener // nil: the mtls URL is served by proxies, or by nobody
 	adminSocket net.Listener
 	draining    atomic.Bool
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg}
 	for _, step := range []func(context.Context) error{
-		n.openDir, n.openSocket, n.openState, n.openStore, n.openKeys, n.openAudit, n.openReplay, n.openAdmin, n.openServer,
+		n.openDir, n.openSocket, n.openState, n.openStore, n.openKeys, n.openAudit, n.openReplay, n.openAdmin, n.openServer, n.warnOfIssuers,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, n.Close())
