@@ -143,7 +143,7 @@ func (c *change) clientNames(before, after *registry.Client, add adder) error {
 			return err
 		}
 		if api == nil || !c.owns(api) {
-			add("access."+id, "there is no API "+id, "create it first, or correct the id")
+			add("access."+id, "there is no API "+id, registry.NoAPIFix(id))
 		}
 	}
 	return nil

@@ -73,8 +73,8 @@ func (p *problems) dialectPath(i *Issuer, path string) {
 func (v View) dialects() Problems {
 	var found Problems
 	seen := make(map[string][]dialectPlace) // by host
-	for _, id := range sortedKeys(v.Issuers) {
-		i := v.Issuers[id]
+	for _, i := range v.oldestFirst() {
+		id := i.ID
 		host, path, err := splitURL(i.Resolve(v.Base))
 		if err != nil {
 			continue // told with its place
@@ -90,6 +90,26 @@ func (v View) dialects() Problems {
 		found = append(found, p.found...)
 	}
 	return append(found, v.simpleTokens()...)
+}
+
+// oldestFirst are the issuers in the order in which they were made, so that what is
+// wrong between two is told of the newer one: somebody is making it now. Those that
+// are not written yet come last, and those of one time by id.
+func (v View) oldestFirst() []*Issuer {
+	all := make([]*Issuer, 0, len(v.Issuers))
+	for _, id := range sortedKeys(v.Issuers) {
+		all = append(all, v.Issuers[id])
+	}
+	slices.SortStableFunc(all, func(a, b *Issuer) int {
+		if fresh := a.Created.IsZero(); fresh != b.Created.IsZero() {
+			if fresh {
+				return 1
+			}
+			return -1
+		}
+		return a.Created.Compare(b.Created)
+	})
+	return all
 }
 
 // dialectPlace is an issuer and its path.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/symbolon/symbolon/internal/jose"
 )
@@ -175,5 +176,41 @@ func TestSnapshotOfDialects(t *testing.T) {
 	}
 	if got := s.Issuers["partners"].Algorithms(); !slices.Equal(got, []jose.Algorithm{jose.ES256}) {
 		t.Errorf("its first key is for %v", got)
+	}
+}
+
+// TestTheNewerIssuerIsAtFault: of two at one host, what is told names the one that
+// is being made, whatever their ids are.
+func TestTheNewerIssuerIsAtFault(t *testing.T) {
+	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, tt := range map[string]struct {
+		a, z    time.Time // when a and z were made; zero: not yet
+		problem string
+	}{
+		"a is new":     {time.Time{}, day, "issuer a url"},
+		"z is new":     {day, time.Time{}, "issuer z url"},
+		"a is younger": {day.Add(time.Hour), day, "issuer a url"},
+		"z is younger": {day, day.Add(time.Hour), "issuer z url"},
+		"both are new": {time.Time{}, time.Time{}, "issuer z url"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := View{Base: "https://auth.example.com", Issuers: map[string]*Issuer{
+				"default": {ID: "default", Meta: Meta{Created: day}},
+				"a":       {ID: "a", Dialect: DialectAuth0, URL: "https://v.example", Meta: Meta{Created: tt.a}},
+				"z":       {ID: "z", Dialect: DialectOkta, URL: "https://v.example/oauth2/z", Meta: Meta{Created: tt.z}},
+			}}
+			checkProblem(t, ValidateSet(v), tt.problem)
+		})
+	}
+}
+
+// TestNoSuchManagementAPI: nobody can create one by hand, so nobody is told to.
+func TestNoSuchManagementAPI(t *testing.T) {
+	v := View{Base: "https://auth.example.com", Issuers: map[string]*Issuer{"default": {ID: "default"}}}
+	for api, want := range map[string]string{"okta-management": "it comes with the issuer okta", "orders": "create it first"} {
+		err := ValidateClient(v, &Client{ID: "c", Issuers: []string{"default"}, Access: map[string][]string{api: nil}})
+		if err == nil || !strings.Contains(err.Error(), "there is no API "+api+"; "+want) {
+			t.Errorf("%s: %v", api, err)
+		}
 	}
 }

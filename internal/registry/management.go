@@ -26,6 +26,14 @@ func Administrative(api string) bool {
 	return api == "admin" || strings.HasSuffix(api, managementSuffix)
 }
 
+// NoAPIFix is what to do where there is no API of that id.
+func NoAPIFix(id string) string {
+	if issuer, manages := strings.CutSuffix(id, managementSuffix); manages {
+		return "it comes with the issuer " + issuer + " where that has the dialect okta or auth0 and a URL without a path: create that first, or correct the id"
+	}
+	return "create it first, or correct the id"
+}
+
 // Administers reports whether the client has access to such an API.
 func (c *Client) Administers() bool {
 	for api := range c.Access {

@@ -174,7 +174,7 @@ func ValidateClient(v View, c *Client) error {
 	for _, id := range sortedKeys(c.Access) {
 		api := v.APIs[id]
 		if api == nil {
-			p.add(at("access", id), "there is no API "+id, "create it first, or correct the id")
+			p.add(at("access", id), "there is no API "+id, NoAPIFix(id))
 			continue
 		}
 		for _, scope := range c.Access[id] {
