@@ -133,3 +133,29 @@ func (w *world) journalled(verb, what, client, credential string) error {
 	}
 	return nil
 }
+
+// TestAccessToALongIdentifierCanBeTaken: the id of the denial names it, and stores
+// bound ids.
+func TestAccessToALongIdentifierCanBeTaken(t *testing.T) {
+	eachStore(t, func(w *world) {
+		api := registry.API{ID: "long", Identifier: "https://long.example.com/" + strings.Repeat("a", 990), Scopes: map[string]registry.Scope{"read": {}, "write": {}}}
+		_, _, err := w.CreateAPI(w.Context(), w.actor, api)
+		w.ok(err)
+		w.client("billing", "long read write")
+		before := w.replica.Snapshot().Gen()
+		for i, take := range []func() error{
+			func() error {
+				return second(w.Ungrant(w.Context(), w.actor, Target{ID: "billing"}, Access{API: "long", Scopes: []string{"read"}}))
+			},
+			func() error { return third(w.DeleteAPI(w.Context(), w.actor, Target{ID: "long"})) },
+		} {
+			w.ok(take())
+			if ids := w.denialIDs(); len(ids) != 1 || !strings.HasPrefix(ids[0], "client_api:billing:long:#") {
+				t.Errorf("%d: denials %v", i, ids)
+			}
+			if !w.replica.Snapshot().Issuers["default"].DeniedAt(registry.TokenFacts{Client: "billing", Gen: before}, api.Identifier) {
+				t.Errorf("%d: its tokens are good", i)
+			}
+		}
+	})
+}

@@ -1,6 +1,8 @@
 package registry
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"strings"
 	"time"
 )
@@ -31,7 +33,22 @@ func DenialID(d *Denial) string {
 	case DenyKID:
 		parts = append(parts, d.Issuer, d.KID)
 	}
-	return strings.Join(parts, ":")
+	id := strings.Join(parts, ":")
+	if len(id) > MaxDenialID && d.What == DenyClientAPI {
+		id = strings.Join(append(parts[:3], digestOf(d.Audience)), ":")
+	}
+	return id
+}
+
+// MaxDenialID is how long the id of a denial may be, in octets: databases bound
+// ids, and access to an API with a long identifier can be taken away, too.
+const MaxDenialID = 512
+
+// digestOf stands for an identifier that is too long: it begins with the one
+// character that none has.
+func digestOf(identifier string) string {
+	sum := sha256.Sum256([]byte(identifier))
+	return "#" + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // clockMargin is how much longer than the last token a denial is kept, for
