@@ -65,7 +65,11 @@ func load[T any](c *change, kind, id string) (*staged, *T, error) {
 	r := ref{kind, id}
 	s := c.staged[r]
 	if s == nil {
-		o, err := c.tx.Get(kind, id)
+		var o store.Object
+		var err error
+		if possibleID(kind, id) {
+			o, err = c.tx.Get(kind, id)
+		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, nil, err
 		}

@@ -65,8 +65,15 @@ func (a *Admin) denyOrJournal(ctx context.Context, actor Actor, p *replica.Pendi
 // this node's copy tells.
 func (a *Admin) mayJournal(ctx context.Context, actor Actor, p *replica.Pending) error {
 	d := &p.Denial
-	if d.Issuer != "" && !actor.reaches(d.Issuer) {
+	// What no store takes would be in the journal for ever, and all that comes after.
+	if d.Issuer != "" && (!actor.reaches(d.Issuer) || !possibleID(registry.KindIssuer, d.Issuer)) {
 		return notFound(registry.KindIssuer, d.Issuer)
+	}
+	if d.Client != "" && !possibleID(registry.KindClient, d.Client) {
+		return notFound(registry.KindClient, d.Client)
+	}
+	if d.Credential != "" && !registry.ValidID(d.Credential) {
+		return noCredential(&registry.Client{ID: d.Client}, CredentialSecret, d.Credential)
 	}
 	if d.Client == "" || actor.May(GrantsAdmin) == nil {
 		return nil

@@ -47,6 +47,9 @@ type Page[T any] struct {
 // read gives an object as the node's copy has it, with its version. What the actor
 // does not reach is not there.
 func read[T any](ctx context.Context, a *Admin, actor Actor, kind, id string) (*T, int64, error) {
+	if !possibleID(kind, id) {
+		return nil, 0, notFound(kind, id)
+	}
 	o, err := a.Reader.Get(ctx, kind, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && o.Deleted {
 		return nil, 0, notFound(kind, id)

@@ -29,6 +29,9 @@ func remainsKey(r ref) string { return "remains:" + r.kind + ":" + r.id }
 
 // remains reads what stays of an object; nil when it was never deleted.
 func (c *change) remains(r ref) (*remains, error) {
+	if !possibleID(r.kind, r.id) {
+		return nil, nil
+	}
 	text, err := c.getMeta(remainsKey(r))
 	if err != nil {
 		return nil, err

@@ -68,6 +68,9 @@ func (a *Admin) Usage(ctx context.Context, actor Actor, q UsageQuery) (Usage, er
 	if err != nil {
 		return Usage{}, err
 	}
+	if !possibleID(registry.KindClient, q.Client) {
+		return Usage{}, notFound(registry.KindClient, q.Client)
+	}
 	a.countNow(ctx)
 	// What a node counts between these two is told as not counted yet.
 	if out.Nodes, err = a.countedNodes(ctx); err != nil {
