@@ -103,6 +103,16 @@ func (p *place) printRecord(r *audit.Record) {
 	fmt.Fprintln(p.stdout, strings.Join(recordCells(r), "  "))
 }
 
+// maxScopeCell bounds the column of scopes, in characters; --json has all of it.
+const maxScopeCell = 40
+
+func clipScope(scope string) string {
+	if runes := []rune(scope); len(runes) > maxScopeCell {
+		return string(runes[:maxScopeCell-1]) + "…"
+	}
+	return scope
+}
+
 func recordCells(r *audit.Record) []string {
 	what := r.Outcome
 	if r.Code != "" {
@@ -111,7 +121,7 @@ func recordCells(r *audit.Record) []string {
 	if r.Count > 1 {
 		what += fmt.Sprintf(" (%d times)", r.Count)
 	}
-	cells := []string{r.Time.UTC().Format("2006-01-02 15:04:05.000Z"), what, r.Issuer, r.Client, r.Cred, strings.Join(r.APIs, ","), r.Scope, r.RequestID}
+	cells := []string{r.Time.UTC().Format("2006-01-02 15:04:05.000Z"), what, r.Issuer, r.Client, r.Cred, strings.Join(r.APIs, ","), clipScope(r.Scope), r.RequestID}
 	for i, c := range cells {
 		if cells[i] = printable(c); c == "" {
 			cells[i] = "-"
@@ -123,12 +133,12 @@ func recordCells(r *audit.Record) []string {
 // searchFlags are filters whose name is that of the admin API's parameter.
 var searchFlags = []struct{ name, usage string }{
 	{"issuer", "id of the issuer"}, {"client", "id of the client"}, {"cred", "id of the credential"},
-	{"outcome", "issued, answered, refused or error"}, {"code", "error code of the answer, as invalid_scope"},
-	{"endpoint", "token, introspection or revocation"}, {"text", "part of any value"},
+	{"outcome", orList(outcomes)}, {"code", "error code of the answer, as invalid_scope"},
+	{"endpoint", orList(endpoints)}, {"text", "part of any value"},
 }
 
 var changeFlags = []struct{ name, usage string }{
-	{"actor", "with --changes: who made it, as uid:0 or system"}, {"action", "with --changes: as client.disable"},
+	{"actor", "with --changes: who made it, as uid:0, system, token:ID of an operator token or client:ID"}, {"action", "with --changes: as client.disable"},
 	{"kind", "with --changes: of the object, as client"}, {"object", "with --changes: id of the object"},
 }
 
@@ -172,6 +182,10 @@ func (a *app) searchQuery(cmd *cobra.Command, changes bool) (url.Values, error) 
 		mine, others = changeFlags, searchFlags
 	}
 	for _, o := range others {
+		if cmd.Flags().Changed(o.name) && changes && o.name == "client" {
+			v, _ := cmd.Flags().GetString(o.name)
+			return nil, usagef("--client is of requests; for changes of it use --object %s, for those that it made --actor client:%[1]s", printable(v))
+		}
 		if cmd.Flags().Changed(o.name) {
 			return nil, usagef("--%s does not go with what is searched; see %s --help", o.name, cmd.CommandPath())
 		}

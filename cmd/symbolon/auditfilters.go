@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,28 @@ var kinds = map[string]bool{
 	registry.KindOperator: true, registry.KindOperatorToken: true, registry.KindDenial: true,
 }
 
-// contradiction refuses two filters that no record fits together: nothing found
-// would be taken for nothing there. Words that this build does not know pass.
+// What the records of requests have: outcomes, and endpoints, those of vendors'
+// programs last. "spool" is what the records say about themselves.
+var (
+	outcomes  = []string{audit.Issued, audit.Answered, audit.Refused, audit.Failed, audit.Notice}
+	endpoints = []string{"token", "introspection", "revocation", "spool",
+		"auth0_management", "okta_api", "okta_app", "okta_apps", "okta_users", "verify"}
+)
+
+// orList writes words as "a, b or c".
+func orList(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// contradiction refuses a filter that no record fits, and two that none fits
+// together: nothing found would be taken for nothing there.
 func contradiction(q url.Values) error {
+	for name, known := range map[string][]string{"outcome": outcomes, "endpoint": endpoints} {
+		if q.Has(name) && !slices.Contains(known, q.Get(name)) {
+			return usagef("--%s %s: no record has that; write %s", name, printable(q.Get(name)), orList(known))
+		}
+	}
 	refuse := func(one, other, why string) error {
 		return usagef("--%s %s and --%s %s exclude each other: %s", one, q.Get(one), other, q.Get(other), why)
 	}
@@ -38,7 +58,7 @@ func contradiction(q url.Values) error {
 		return refuse("outcome", "code", "only what was refused, or failed, has a code")
 	case code != "" && outcome == audit.Failed && symbolon.Code(code).TokenStatus() < http.StatusInternalServerError:
 		return refuse("outcome", "code", "with this code a request is refused")
-	case outcome == audit.Issued && (endpoint == "introspection" || endpoint == "revocation"):
+	case outcome == audit.Issued && endpoint != "" && endpoint != "token":
 		return refuse("outcome", "endpoint", "tokens are issued at the token endpoint; write answered")
 	case outcome == audit.Answered && endpoint == "token":
 		return refuse("outcome", "endpoint", "the token endpoint issues or refuses; write issued")

@@ -129,6 +129,7 @@ With --pem-file, --jwk-file or --jwks-uri the client has a key instead.`,
 	pemFile := cmd.Flags().String("pem-file", "", "file with its public key, or a certificate with it, as PEM")
 	jwkFile := cmd.Flags().String("jwk-file", "", "file with its public key as a JWK")
 	p := k.objects(cmd)
+	p.completeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
 		if err != nil {
@@ -190,7 +191,7 @@ func grantCmd(k kind[admin.Client]) *cobra.Command {
 		Args:    atLeast("CLIENT-ID", "API-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
+	cmd.ValidArgsFunction = completeGrant(k, p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var c admin.Client
 		body := map[string]any{"scopes": args[2:]}
@@ -212,7 +213,7 @@ all access to the API. The tokens that the client has for the API are denied.`,
 		Args:    atLeast("CLIENT-ID", "API-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
+	cmd.ValidArgsFunction = completeGrant(k, p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var c admin.Client
 		path := k.path + at(args[0], "access", args[1])

@@ -22,6 +22,9 @@ carries its id in the header Request-Id.`,
 	}
 	p := a.objects(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if args[0] == "" {
+			return usagef("there is no request id: give the Request-Id of an answer; over HTTP/2 its name is in lower case")
+		}
 		var e admin.Explanation
 		if err := p.call(cmd.Context(), http.MethodGet, at("requests", args[0]), nil, &e); err != nil {
 			return err

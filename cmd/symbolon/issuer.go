@@ -6,14 +6,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 func newIssuerCmd(a *app) *cobra.Command {
 	k := kind[admin.Issuer]{
 		app: a, word: "issuer", path: "/issuers", example: "partners",
-		columns: []string{"ID", "URL", "LIFETIME", "ROTATE", "SET"},
+		columns: []string{"ID", "URL", "DIALECT", "LIFETIME", "ROTATE", "SET"},
 		cells: func(i admin.Issuer) []string {
-			return []string{i.ID, i.URL, i.Token.Lifetime.String(), i.Keys.Rotate.String(), i.ManagedBy}
+			return []string{i.ID, i.URL, i.Dialect, i.Token.Lifetime.String(), i.Keys.Rotate.String(), i.ManagedBy}
 		},
 		fields: printIssuer,
 	}
@@ -59,6 +60,10 @@ func printIssuer(w io.Writer, i admin.Issuer) {
 	field(w, "audience", i.Audience)
 	field(w, "profile", i.Profile)
 	field(w, "dialect", i.Dialect)
+	// Another issuer than the server's own has its whole place in its URL.
+	if api := (&registry.Issuer{ID: i.ID, Dialect: i.Dialect, URL: i.URL}).Management(i.URL); api != nil {
+		field(w, "management api", api.ID+" ("+api.Identifier+")")
+	}
 	field(w, "dpop nonce", i.DPoPNonce)
 	field(w, "replay", i.Replay)
 	field(w, "token lifetime", i.Token.Lifetime.String())

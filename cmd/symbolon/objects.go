@@ -137,6 +137,7 @@ func (k kind[V]) delete(follows string) *cobra.Command {
 // object, with the members that flags name.
 func (k kind[V]) write(cmd *cobra.Command, m *members) *cobra.Command {
 	p := k.objects(cmd)
+	p.completeFlags(cmd)
 	creates := strings.HasPrefix(cmd.Use, "create")
 	if !creates {
 		cmd.Args = exactArgs(k.arg())
@@ -175,19 +176,7 @@ func (k kind[V]) complete(p *place) cobra.CompletionFunc {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		var page admin.Page[struct {
-			ID string `json:"id"`
-		}]
-		if err := p.call(cmd.Context(), http.MethodGet, k.path+"?limit=1000", nil, &page); err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		var ids []cobra.Completion
-		for _, one := range page.Items {
-			if strings.HasPrefix(one.ID, typed) && one.ID == printable(one.ID) { // a shell reads it
-				ids = append(ids, one.ID)
-			}
-		}
-		return ids, cobra.ShellCompDirectiveNoFileComp
+		return p.ids(cmd, k.path, typed), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 

@@ -17,16 +17,16 @@ func newOperatorTokenCmd(a *app) *cobra.Command {
 		app: a, word: "operator-token", path: "/operator-tokens", example: "ci",
 		columns: []string{"ID", "NAME", "ROLE", "ISSUERS", "SSWS", "EXPIRES", "SET"},
 		cells: func(t admin.OperatorToken) []string {
-			return []string{t.ID, t.Name, t.Role, strings.Join(t.Issuers, " "), yesNo(t.SSWS), moment(t.Expires), t.ManagedBy}
+			return []string{t.ID, t.Name, t.Role, strings.Join(t.Issuers, " "), yesNo(t.SSWS), a.expiry(t.Expires), t.ManagedBy}
 		},
-		fields: printOperatorToken,
+		fields: a.printOperatorToken,
 	}
 	update := &cobra.Command{
 		Use:   "update OPERATOR-TOKEN-ID",
 		Short: "Change an operator token",
 		Long: `update changes what its options name, and leaves the rest alone. Its value stays:
 for another one create another token, and delete this when nobody uses it any more.`,
-		Example: "  symbolon operator-token update ci --role viewer\n  symbolon operator-token update ci --issuer okta --issuer okta-default",
+		Example: "  symbolon operator-token update ci --role viewer\n  symbolon operator-token update ci --issuer okta",
 	}
 	m := &members{}
 	operatorTokenFlags(a, update, m)
@@ -78,6 +78,7 @@ Only a digest of it is kept.`,
 	m := &members{}
 	operatorTokenFlags(k.app, cmd, m)
 	value, p := k.valueFlags(cmd), k.objects(cmd)
+	p.completeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
 		if err != nil {
@@ -97,8 +98,11 @@ Only a digest of it is kept.`,
 		if err := p.call(cmd.Context(), http.MethodPost, k.path, body, &made); err != nil {
 			return err
 		}
+		if !made.Token.SSWS {
+			fmt.Fprintf(p.stderr, "symbolon: nothing takes %s yet: programs for Okta send such tokens as SSWS; symbolon operator-token update %[1]s --ssws\n", printable(made.Token.ID))
+		}
 		return p.show(made, func(w io.Writer) {
-			printOperatorToken(w, made.Token)
+			k.printOperatorToken(w, made.Token)
 			if made.Value != "" {
 				field(w, "value", made.Value)
 				fmt.Fprintf(p.stderr, "symbolon: keep the value of %s now; nobody can show it again\n", printable(made.Token.ID))
@@ -108,7 +112,15 @@ Only a digest of it is kept.`,
 	return cmd
 }
 
-func printOperatorToken(w io.Writer, t admin.OperatorToken) {
+// expiry is when something expires, and whether that was already.
+func (a *app) expiry(at time.Time) string {
+	if !at.IsZero() && !a.now().Before(at) {
+		return moment(at) + " (expired)"
+	}
+	return moment(at)
+}
+
+func (a *app) printOperatorToken(w io.Writer, t admin.OperatorToken) {
 	field(w, "operator token", t.ID)
 	field(w, "name", t.Name)
 	field(w, "role", t.Role)
@@ -118,7 +130,7 @@ func printOperatorToken(w io.Writer, t admin.OperatorToken) {
 		taken = "SSWS, by programs for Okta"
 	}
 	field(w, "taken as", taken)
-	field(w, "expires", moment(t.Expires))
+	field(w, "expires", a.expiry(t.Expires))
 	field(w, "set", t.ManagedBy)
 	field(w, "created", moment(t.Created))
 	field(w, "updated", moment(t.Updated))

@@ -37,6 +37,10 @@ func TestTheLifeOfAnOperatorToken(t *testing.T) {
 		if got := live(); got != nil {
 			t.Errorf("it has expired, and is %+v", got)
 		}
+		_, _, err = w.UpdateOperatorToken(ctx, w.actor, changes[registry.OperatorToken](w, "ci", `{"expires":"2026-03-01T12:29:59Z"}`))
+		w.refused(err, Invalid, "expires", "a time to come")
+		_, _, err = w.UpdateOperatorToken(ctx, w.actor, changes[registry.OperatorToken](w, "ci", `{"name":"CI","expires":"2026-03-01T12:30:00Z"}`))
+		w.ok(err) // nothing about its time has changed
 		_, _, err = w.UpdateOperatorToken(ctx, w.actor, changes[registry.OperatorToken](w, "ci", `{"expires":"0001-01-01T00:00:00Z"}`))
 		w.ok(err)
 		if live() == nil {

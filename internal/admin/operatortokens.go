@@ -75,7 +75,7 @@ func hashToken(id, member string, value Secret) (string, error) {
 	return registry.HashGenerated(value.value), nil
 }
 
-// tokenToCome refuses a new token that would never work.
+// tokenToCome refuses a time in the past, as of a new token that would never work.
 func (c *change) tokenToCome(t *registry.OperatorToken) error {
 	if t.Live(c.now) {
 		return nil
@@ -89,8 +89,15 @@ func (a *Admin) UpdateOperatorToken(ctx context.Context, actor Actor, u Update[r
 		return OperatorToken{}, 0, err
 	}
 	seq, err := a.change(ctx, actor, func(c *change) error {
-		_, _, err := update(c, registry.KindOperatorToken, u, operatorTokenMembers)
-		return err
+		s, t, err := update(c, registry.KindOperatorToken, u, operatorTokenMembers)
+		if err != nil {
+			return err
+		}
+		// One that has expired may be renamed; to end one at once there is delete.
+		if was, ok := s.before.(*registry.OperatorToken); ok && was.Expires.Equal(t.Expires) {
+			return nil
+		}
+		return c.tokenToCome(t)
 	})
 	return shown(a.OperatorToken, ctx, actor, u.ID, seq, err)
 }
