@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,8 +12,12 @@ import (
 )
 
 // advise adds a line with the way out to what a token endpoint refused: the
-// option that is missing here, or else what tells the server's operator why.
+// option that is missing here, or else what tells the server's operator why; and
+// to a certificate that nobody here trusts, who could be trusted, and how.
 func (k *asker) advise(err error) error {
+	if unknown := new(x509.UnknownAuthorityError); errors.As(err, unknown) {
+		return fmt.Errorf("%w\nsymbolon: if it is certified by an authority of your own, name the file with its certificate in the environment, as SSL_CERT_FILE=ca.pem", err)
+	}
 	var e *symbolon.Error
 	if !errors.As(err, &e) {
 		return err
