@@ -3,6 +3,7 @@ package dialect
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ func (e *Endpoints) identify(c *managed, d demand) (admin.Actor, error) {
 	if len(values) == 0 {
 		return admin.Actor{}, errNoCaller
 	}
+	if tokenInURL(c.r.URL.RawQuery) {
+		return admin.Actor{}, errTokenInURL
+	}
 	scheme, value, _ := strings.Cut(values[0], " ")
 	// Okta's programs send their API token so: @okta/okta-sdk-nodejs, and
 	// github.com/okta/okta-sdk-golang.
@@ -29,6 +33,21 @@ func (e *Endpoints) identify(c *managed, d demand) (admin.Actor, error) {
 		return e.byOperatorToken(c, strings.TrimLeft(value, " "))
 	}
 	return e.byAccessToken(c, d)
+}
+
+var errTokenInURL = symbolon.NewError(symbolon.InvalidRequest, "access tokens in the query are refused: send the Authorization header instead")
+
+// tokenInURL reports whether a query has an access token, whatever else it has: RFC
+// 6750 §2.3, RFC 9700 §4.3.2: it is in logs and histories. Package resource refuses
+// it beside a good access token; so it is beside a good operator token.
+func tokenInURL(query string) bool {
+	for part := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); err == nil && plain == "access_token" {
+			return true
+		}
+	}
+	return false
 }
 
 // byOperatorToken lets an operator token act that is for such calls and names
