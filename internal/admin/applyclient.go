@@ -36,6 +36,9 @@ func (p *applier) clients() error {
 				return err
 			}
 		}
+		if err := p.elsewhere(s, client); err != nil {
+			return err
+		}
 		p.state(s, client, n)
 		if n.Fields.Has("secrets") {
 			if err := p.secrets(s, client, n); err != nil {
@@ -86,6 +89,22 @@ func (p *applier) complete(client *registry.Client, named bool) error {
 			_, ok := api.Scopes[scope]
 			return !ok
 		})
+	}
+	return nil
+}
+
+// elsewhere notes access that is of no use: an API is asked for at its own issuer,
+// where the client is nobody. It is no mistake for sure: the issuer may be added to
+// the client, or the API moved, by the next file.
+func (p *applier) elsewhere(s *staged, client *registry.Client) error {
+	for _, id := range slices.Sorted(maps.Keys(client.Access)) {
+		_, api, err := load[registry.API](p.change, registry.KindAPI, id)
+		if err != nil {
+			return err
+		}
+		if api != nil && !client.AtIssuer(api.Issuer) {
+			p.note(s.ref, Note{Text: fmt.Sprintf("access to %s is of no use: it is an API of issuer %s, where the client does not authenticate; add that to its issuers", id, api.Issuer)})
+		}
 	}
 	return nil
 }
