@@ -4,6 +4,8 @@
 # user may mount one in namespaces of its own, and keeps its uid there, because
 # PostgreSQL refuses to run as root; of root's rights it gets that one alone.
 set -euo pipefail
+# A program that the race detector watches sleeps for a second before it ends.
+export GORACE="${GORACE:+$GORACE }atexit_sleep_ms=0"
 if [ "$(id -u)" = 0 ]; then exec go test "$@"; fi
 own=(unshare --user --map-current-user --mount --keep-caps
   setpriv --inh-caps=-all,+sys_admin --ambient-caps=-all,+sys_admin --)

@@ -167,6 +167,7 @@ func mustDuration(t *testing.T, text string) registry.Duration {
 
 // TestDocsGo: every Go program of the documentation compiles.
 func TestDocsGo(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs(repository)
 	if err != nil {
 		t.Fatal(err)

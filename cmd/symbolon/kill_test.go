@@ -46,12 +46,13 @@ type victim struct {
 // load: every token that arrived has its record in the spool, and every change
 // that was acknowledged is in the store.
 func TestKillNineLosesNothing(t *testing.T) {
-	rounds := 20
+	rounds := 8
 	if os.Getenv("SYMBOLON_SOAK") != "" {
 		rounds = 200
 	}
 	for _, backend := range []string{"sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
 			v := newVictim(t, backend)
 			for i := range rounds {
 				// Every other time not before a change was acknowledged, so that

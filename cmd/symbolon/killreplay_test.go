@@ -45,6 +45,7 @@ type presented struct{ assertion, proof string }
 func TestKillNineForgetsNoReplay(t *testing.T) {
 	for _, backend := range []string{"sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
 			th := newThief(t, backend)
 			for range 4 {
 				th.runAndKill(t)

@@ -25,7 +25,12 @@ import (
 // clockEnv moves the clock of a symbolon inside a story by a duration.
 const clockEnv = "STORY_CLOCK"
 
+// raceEnv has options of the race detector. A program that it watches sleeps for a
+// second before it ends, in which it might see more: stories start a thousand.
+const raceEnv = "GORACE"
+
 func TestMain(m *testing.M) {
+	os.Setenv(raceEnv, strings.TrimSpace(os.Getenv(raceEnv)+" atexit_sleep_ms=0"))
 	testscript.Main(m, map[string]func(){"symbolon": storyMain})
 }
 
@@ -53,6 +58,7 @@ func storyMain() {
 func TestStories(t *testing.T) {
 	for _, backend := range []string{"sqlite", "postgres"} {
 		t.Run(backend, func(t *testing.T) {
+			t.Parallel()
 			testscript.Run(t, testscript.Params{
 				Dir:                 "testdata",
 				RequireExplicitExec: true,
@@ -69,6 +75,7 @@ func TestStories(t *testing.T) {
 					if err != nil {
 						return err
 					}
+					env.Setenv(raceEnv, os.Getenv(raceEnv))
 					env.Setenv("BACKEND", backend)
 					env.Setenv("STORE", store)
 					env.Setenv("ADDR", addr)

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -58,9 +59,14 @@ func TestAClientRevokesItsToken(t *testing.T) {
 }
 
 // TestSoManyRevokedTokens: what a client can put into the store has a bound, of
-// its own, that falls as its tokens expire.
+// its own, that falls as its tokens expire. To fill PostgreSQL takes half a minute:
+// what is asked of each store is the same, so that is for make soak.
 func TestSoManyRevokedTokens(t *testing.T) {
-	eachStore(t, func(w *world) {
+	on := onSQLite
+	if os.Getenv("SYMBOLON_SOAK") != "" {
+		on = eachStore
+	}
+	on(t, func(w *world) {
 		end := w.clock.now().Add(time.Minute)
 		w.revokedBefore("billing", MaxRevoked-1, end)
 		revoke := func(client, jti string) error {
@@ -83,6 +89,26 @@ func TestSoManyRevokedTokens(t *testing.T) {
 		}
 		end = w.clock.now().Add(time.Minute)
 		w.ok(revoke("billing", "more"))
+	})
+}
+
+// TestManyRevokedTokensGo: those of one client and of others, some at a time, from
+// each store.
+func TestManyRevokedTokensGo(t *testing.T) {
+	eachStore(t, func(w *world) {
+		soon, later := w.clock.now().Add(time.Minute), w.clock.now().Add(time.Hour)
+		w.revokedBefore("billing", 300, soon)
+		w.ok(w.RevokeToken(w.Context(), OfClient("other", ""), IssuedToken{Issuer: "default", Client: "other", JTI: "stays", Expires: later}))
+		w.clock.advance(6 * time.Minute)
+		next, err := w.RunSchedule(w.Context())
+		w.ok(err)
+		for !next.After(w.clock.now()) {
+			next, err = w.RunSchedule(w.Context())
+			w.ok(err)
+		}
+		if got := fmt.Sprint(w.denials()); got != "map[jti:default:stays:0]" {
+			t.Errorf("left are %s", got)
+		}
 	})
 }
 

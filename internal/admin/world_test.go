@@ -48,12 +48,16 @@ type world struct {
 }
 
 // eachStore runs a test on an empty store of each kind, with the default
-// issuer there.
+// issuer there, both at a time, after what stands behind it in the caller.
 func eachStore(t *testing.T, f func(w *world)) {
 	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		f(newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "symbolon.db")))
 	})
-	t.Run("postgres", func(t *testing.T) { f(newWorld(t, pgtest.Database(t))) })
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		f(newWorld(t, pgtest.Database(t)))
+	})
 }
 
 // onSQLite is for tables of rules that no database takes part in.
