@@ -138,7 +138,10 @@ func (f *follower) inForce(ctx context.Context, now time.Time, t *symbolon.Trace
 		}
 		set = f.current.Load()
 	}
-	if set != nil && !f.good(set, now) {
+	if set != nil {
+		if f.good(set, now) {
+			return set, nil
+		}
 		// The machine may have slept, or its clock been set: the issuer is asked at
 		// once, before somebody is refused.
 		f.hurry(ctx)
@@ -205,7 +208,7 @@ func (f *follower) hurry(ctx context.Context) {
 // recent reports whether the issuer was heard within MaxAge. What was heard in
 // the future belongs to a clock that was wrong, then or now.
 func (f *follower) recent(now time.Time) bool {
-	age := now.Sub(time.Unix(0, f.heard.Load()))
+	age := time.Duration(now.UnixNano() - f.heard.Load())
 	return age <= f.cfg.Revocations.MaxAge && age > -time.Minute
 }
 

@@ -16,7 +16,7 @@ type heldSet struct {
 
 	// What came since base was made stands in fresh, so that one denial does not
 	// copy a hundred thousand.
-	base, fresh map[symbolon.DenialKey]entry
+	base, fresh denialTable
 
 	pending     map[string]symbolon.PendingDenial // by id
 	pendingKeys map[symbolon.DenialKey]bool
@@ -25,7 +25,7 @@ type heldSet struct {
 // entry is a denial without its key.
 type entry struct {
 	n       int64 // 0: whatever gen is
-	expires int64
+	expires int64 // not 0
 }
 
 // mostFresh is how many entries are copied for one more, at most.
@@ -51,8 +51,8 @@ func (held *heldSet) take(s *symbolon.RevocationSet, now int64) (*heldSet, error
 	next := &heldSet{epoch: s.Epoch, seq: s.Seq, asOf: s.AsOf, journal: s.Journal}
 	switch {
 	case s.Since == 0:
-		next.base = make(map[symbolon.DenialKey]entry, len(s.Entries))
-		add(next.base, nil, s.Entries, now)
+		next.base = newDenialTable(len(s.Entries))
+		next.base.add(s.Entries, nil, now)
 	case held == nil || s.Epoch != held.epoch || s.Since > held.seq:
 		return nil, errSetGap
 	default:
@@ -73,36 +73,38 @@ func (h *heldSet) extend(entries []symbolon.RevocationEntry, now int64) {
 	if len(entries) == 0 {
 		return
 	}
-	if len(h.fresh)+len(entries) <= mostFresh {
-		fresh := make(map[symbolon.DenialKey]entry, len(h.fresh)+len(entries))
-		maps.Copy(fresh, h.fresh)
-		add(fresh, h.base, entries, now)
+	if h.fresh.n+len(entries) <= mostFresh {
+		fresh := newDenialTable(h.fresh.n + len(entries))
+		for k, e := range h.fresh.all() {
+			fresh.put(k, e)
+		}
+		fresh.add(entries, &h.base, now)
 		h.fresh = fresh
 		return
 	}
-	base := make(map[symbolon.DenialKey]entry, len(h.base)+len(h.fresh)+len(entries))
-	for _, part := range []map[symbolon.DenialKey]entry{h.base, h.fresh} { // fresh wins
-		for k, e := range part {
+	base := newDenialTable(h.base.n + h.fresh.n + len(entries))
+	for _, part := range []*denialTable{&h.base, &h.fresh} { // fresh wins
+		for k, e := range part.all() {
 			if e.expires+setSkew > now {
-				base[k] = e
+				base.put(k, e)
 			}
 		}
 	}
-	add(base, nil, entries, now)
-	h.base, h.fresh = base, nil
+	base.add(entries, nil, now)
+	h.base, h.fresh = base, denialTable{}
 }
 
-// add puts the entries that have not expired into m, with what m, or else below,
-// has of each already: the one that denies more counts.
-func add(m, below map[symbolon.DenialKey]entry, entries []symbolon.RevocationEntry, now int64) {
+// add puts the entries that have not expired into the table, with what it, or else
+// below, has of each already: the one that denies more counts. below may be nil.
+func (t *denialTable) add(entries []symbolon.RevocationEntry, below *denialTable, now int64) {
 	for i := range entries {
 		e := &entries[i]
 		if e.Expires+setSkew <= now {
 			continue
 		}
-		old, there := m[e.Key]
-		if !there {
-			old, there = below[e.Key]
+		old, there := t.get(&e.Key)
+		if !there && below != nil {
+			old, there = below.get(&e.Key)
 		}
 		one := entry{e.N, e.Expires}
 		if there {
@@ -111,7 +113,7 @@ func add(m, below map[symbolon.DenialKey]entry, entries []symbolon.RevocationEnt
 			}
 			one.expires = max(one.expires, old.expires)
 		}
-		m[e.Key] = one
+		t.put(&e.Key, one)
 	}
 }
 
@@ -137,16 +139,14 @@ func (h *heldSet) takePending(held *heldSet, s *symbolon.RevocationSet, now int6
 	}
 }
 
-func (h *heldSet) empty() bool { return len(h.base)+len(h.fresh)+len(h.pendingKeys) == 0 }
+func (h *heldSet) empty() bool { return h.base.n+h.fresh.n+len(h.pendingKeys) == 0 }
 
 // denies reports whether an entry refuses a token with these keys and this gen.
 func (h *heldSet) denies(k *denialKeys, gen int64) bool {
 	for i := range k.all {
-		e, there := h.base[k.all[i]]
-		if len(h.fresh) > 0 {
-			if f, newer := h.fresh[k.all[i]]; newer {
-				e, there = f, true
-			}
+		e, there := h.base.get(&k.all[i])
+		if f, newer := h.fresh.get(&k.all[i]); newer {
+			e, there = f, true
 		}
 		if there && (e.n == 0 || gen < e.n) {
 			return true
@@ -170,15 +170,15 @@ func (h *heldSet) pends(k *denialKeys) bool {
 func (h *heldSet) whole(issuer string) *symbolon.RevocationSet {
 	s := &symbolon.RevocationSet{
 		Issuer: issuer, Epoch: h.epoch, Seq: h.seq, AsOf: max(h.asOf, 1), Expires: 1, // it is not sent
-		Entries: make([]symbolon.RevocationEntry, 0, len(h.base)+len(h.fresh)), Pending: []symbolon.PendingDenial{}, Merged: []string{},
+		Entries: make([]symbolon.RevocationEntry, 0, h.base.n+h.fresh.n), Pending: []symbolon.PendingDenial{}, Merged: []string{},
 	}
-	for k, e := range h.base {
-		if _, newer := h.fresh[k]; !newer {
-			s.Entries = append(s.Entries, symbolon.RevocationEntry{Key: k, Expires: e.expires, N: e.n})
+	for k, e := range h.base.all() {
+		if _, newer := h.fresh.get(k); !newer {
+			s.Entries = append(s.Entries, symbolon.RevocationEntry{Key: *k, Expires: e.expires, N: e.n})
 		}
 	}
-	for k, e := range h.fresh {
-		s.Entries = append(s.Entries, symbolon.RevocationEntry{Key: k, Expires: e.expires, N: e.n})
+	for k, e := range h.fresh.all() {
+		s.Entries = append(s.Entries, symbolon.RevocationEntry{Key: *k, Expires: e.expires, N: e.n})
 	}
 	for _, p := range h.pending {
 		s.Pending = append(s.Pending, p)

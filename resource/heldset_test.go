@@ -88,7 +88,7 @@ func TestSetsInOrder(t *testing.T) {
 	if e := many.whole("i").Entries; !slices.Contains(e, one("a", 5+3*mostFresh-1, 1300)) || slices.ContainsFunc(e, func(e symbolon.RevocationEntry) bool { return e.Key == key("b") }) {
 		t.Error("a or b is not as it should be")
 	}
-	if len(held.fresh) != 0 || len(held.base) != 2 {
+	if held.fresh.n != 0 || held.base.n != 2 {
 		t.Error("a set that was held was changed")
 	}
 }

@@ -200,7 +200,7 @@ func denying(t testing.TB, entries, cache int) (*API, *verified, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(a.sources[0].denied.current.Load().base); n != entries {
+	if n := a.sources[0].denied.current.Load().base.n; n != entries {
 		t.Fatalf("%d entries are held", n)
 	}
 	return a, v, token
