@@ -24,9 +24,11 @@ func (n *Node) hears(addr net.Addr, scheme string) {
 
 // warnOfIssuers logs which issuers nobody can reach as their URLs have it. It is no
 // error: something that is not named here, as the port mapping of a container, may
-// lead to this node. What is behind trusted proxies is their matter.
+// lead to this node. What is behind trusted proxies is their matter, and that of a
+// program that brings its own sockets which of its issuers it serves now: dev does for
+// one vendor at a time.
 func (n *Node) warnOfIssuers(context.Context) error {
-	if len(n.proxies) > 0 || len(n.heard) < len(n.sockets) {
+	if len(n.proxies) > 0 || len(n.cfg.Sockets) > 0 || len(n.heard) < len(n.sockets) {
 		return nil
 	}
 	issuers := n.replica.Snapshot().Issuers

@@ -11,7 +11,8 @@ import (
 )
 
 // TestIssuersThatNobodyReaches: at the start it is said of an issuer that no
-// listener has its port, but not where trusted proxies are in front.
+// listener has its port, but not where trusted proxies are in front, or the program
+// around the node brings its own sockets.
 func TestIssuersThatNobodyReaches(t *testing.T) {
 	dir := t.TempDir() + "/data"
 	s := start(t, Config{DataDir: dir})
@@ -24,15 +25,27 @@ func TestIssuersThatNobodyReaches(t *testing.T) {
 	}
 	for _, c := range []struct {
 		proxies []string
+		given   bool
 		want    int
-	}{{nil, 1}, {[]string{"127.0.0.1"}, 0}} {
+	}{{nil, false, 1}, {[]string{"127.0.0.1"}, false, 0}, {nil, true, 0}} {
 		var log logtest.Buffer
-		s := start(t, Config{URL: s.url, DataDir: dir, TrustedProxies: c.proxies, Logger: log.Logger()})
-		if err := s.stop(); err != nil {
+		cfg := Config{URL: s.url, DataDir: dir, TrustedProxies: c.proxies, Logger: log.Logger(), Listen: []Listener{{Addr: "127.0.0.1:0"}}}
+		if c.given {
+			socket, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Listen, cfg.Sockets = nil, []net.Listener{socket}
+		}
+		n, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
 		if n := log.Count("issuer=elsewhere url=https://login.example.com fix=\"no listener has port 443: add one to listen"); n != c.want {
-			t.Errorf("proxies %v: said %d times, want %d:\n%s", c.proxies, n, c.want, log.String())
+			t.Errorf("proxies %v, given sockets %v: said %d times, want %d:\n%s", c.proxies, c.given, n, c.want, log.String())
 		}
 	}
 }
