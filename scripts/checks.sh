@@ -19,6 +19,12 @@ for check in "${generic[@]}" prometheus "${vendors[@]}"; do
   [ -x "$source/$check/run.sh" ] || die "$source has no check $check"
 done
 cp -R "$source" "$work/checks"
+# The packages come first: where none is cached yet, they take longer than a check may.
+for check in "${generic[@]}" "${vendors[@]}"; do
+  [ -f "$work/checks/$check/package.json" ] || continue
+  (cd "$work/checks/$check" && timeout 300 npm install --no-audit --no-fund --silent --ignore-scripts --legacy-peer-deps --prefer-offline >/dev/null) ||
+    die "npm install failed for $check"
+done
 certificates
 export CHECK_SECRET API_SECRET MGMT_SECRET OKTA_TOKEN
 CHECK_SECRET=$(openssl rand -hex 24) API_SECRET=$(openssl rand -hex 24) MGMT_SECRET=$(openssl rand -hex 24) OKTA_TOKEN=$(openssl rand -hex 24)
