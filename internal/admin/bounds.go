@@ -2,7 +2,6 @@ package admin
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -85,11 +84,7 @@ func (c *change) room(kind string, most int, fix string) error {
 // fewUsed refuses a new credential to a client that has used up many: their ids stay
 // in its document for ever.
 func (c *change) fewUsed(before, after *registry.Client) error {
-	if before == nil || len(after.Spent)+len(credentialIDs(after)) <= c.a.bounds.used {
-		return nil
-	}
-	had := credentialIDs(before)
-	if !slices.ContainsFunc(credentialIDs(after), func(id string) bool { return !slices.Contains(had, id) }) {
+	if before == nil || len(after.Spent)+len(after.CredentialIDs()) <= c.a.bounds.used || !after.GainsCredential(before) {
 		return nil
 	}
 	return &Error{Code: TooMany, Message: fmt.Sprintf("client %s has had %d credentials, which is as many as its organisation's own programs may give it", after.ID, c.a.bounds.used),

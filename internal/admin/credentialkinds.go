@@ -119,24 +119,6 @@ func hasCredential(c *registry.Client, kind CredentialKind, id string) bool {
 	return findCertificate(c, id) >= 0
 }
 
-// credentialIDs are the ids of a client's credentials of all sorts.
-func credentialIDs(c *registry.Client) []string {
-	var ids []string
-	for i := range c.Secrets {
-		ids = append(ids, c.Secrets[i].ID)
-	}
-	for i := range c.Keys {
-		ids = append(ids, c.Keys[i].ID)
-	}
-	for i := range c.Certificates {
-		ids = append(ids, c.Certificates[i].ID)
-	}
-	if c.JWKSURI != "" {
-		ids = append(ids, registry.JWKSURICredential(c.JWKSURI))
-	}
-	return ids
-}
-
 // nextCredentialID is the first of s1, s2, … (k1, … of a key, c1, … of a
 // certificate) that was never used.
 func nextCredentialID(c *registry.Client, kind CredentialKind) string {
@@ -146,7 +128,7 @@ func nextCredentialID(c *registry.Client, kind CredentialKind) string {
 			letter = k.letter
 		}
 	}
-	used := credentialIDs(c)
+	used := c.CredentialIDs()
 	for n := 1; ; n++ {
 		id := fmt.Sprintf("%s%d", letter, n)
 		if !slices.Contains(used, id) && findSpent(c, id) < 0 {

@@ -103,7 +103,7 @@ func (a *Admin) unknown(ctx context.Context, d *registry.Denial) string {
 	switch {
 	case CodeOf(err) == NotFound:
 		return "client " + d.Client
-	case err == nil && d.Credential != "" && !slices.Contains(credentialIDs(client), d.Credential) && findSpent(client, d.Credential) < 0:
+	case err == nil && d.Credential != "" && !slices.Contains(client.CredentialIDs(), d.Credential) && findSpent(client, d.Credential) < 0:
 		return "credential " + d.Credential + " of client " + d.Client
 	}
 	return ""

@@ -90,7 +90,7 @@ func (c *change) remove(s *staged, by string) error {
 	if client, ok := s.after.(*registry.Client); ok {
 		r.Spent = slices.Clone(client.Spent)
 		if !strings.HasPrefix(by, prunePrefix) {
-			for _, id := range credentialIDs(client) {
+			for _, id := range client.CredentialIDs() {
 				r.Spent = append(r.Spent, registry.Spent{ID: id})
 			}
 		}

@@ -21,7 +21,7 @@ func (a *Admin) ReplaceSecrets(ctx context.Context, actor Actor, t Target, n New
 			return err
 		}
 		s.why = "secret " + id + " in the place of all others"
-		for _, other := range credentialIDs(client) {
+		for _, other := range client.CredentialIDs() {
 			if other != id && findSecret(client, other) >= 0 {
 				takeCredential(client, CredentialSecret, other)
 			}

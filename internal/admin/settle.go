@@ -94,8 +94,8 @@ func spend(before, after *registry.Client) {
 	if before == nil {
 		return
 	}
-	stay := credentialIDs(after)
-	for _, id := range credentialIDs(before) {
+	stay := after.CredentialIDs()
+	for _, id := range before.CredentialIDs() {
 		if !slices.Contains(stay, id) && findSpent(after, id) < 0 {
 			after.Spent = append(after.Spent, registry.Spent{ID: id})
 		}

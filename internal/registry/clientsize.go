@@ -23,17 +23,12 @@ func takesOnly(before, after *Client) bool {
 	if before == nil {
 		return false
 	}
-	had := before.credentialIDs()
-	for _, id := range after.credentialIDs() {
-		if !slices.Contains(had, id) {
-			return false
-		}
-	}
-	return lengthOfRest(after) <= lengthOfRest(before)
+	return !after.GainsCredential(before) && lengthOfRest(after) <= lengthOfRest(before)
 }
 
-// credentialIDs are the ids of the client's credentials of all sorts.
-func (c *Client) credentialIDs() (ids []string) {
+// CredentialIDs are the ids of the client's credentials of all sorts: a jwks_uri is
+// one credential.
+func (c *Client) CredentialIDs() (ids []string) {
 	for i := range c.Secrets {
 		ids = append(ids, c.Secrets[i].ID)
 	}
@@ -47,6 +42,13 @@ func (c *Client) credentialIDs() (ids []string) {
 		ids = append(ids, JWKSURICredential(c.JWKSURI))
 	}
 	return ids
+}
+
+// GainsCredential reports whether the client has a credential that it did not have
+// before.
+func (c *Client) GainsCredential(before *Client) bool {
+	had := before.CredentialIDs()
+	return slices.ContainsFunc(c.CredentialIDs(), func(id string) bool { return !slices.Contains(had, id) })
 }
 
 // lengthOfRest is the length of the document without what is left of what was
