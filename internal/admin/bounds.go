@@ -48,7 +48,7 @@ func (c *change) bounded(s *staged) error {
 		if err := c.fewUsed(before, after); err != nil {
 			return err
 		}
-		if !created && !gains(before, after) {
+		if !created && len(gained(before, after)) == 0 {
 			return nil
 		}
 		if created {
@@ -60,16 +60,6 @@ func (c *change) bounded(s *staged) error {
 		return c.room(registry.KindDenial, b.denials, "wait: a denial goes when the tokens that it concerns have expired, after some days at most")
 	}
 	return nil
-}
-
-// gains reports whether the client has access that it did not have.
-func gains(before, after *registry.Client) bool {
-	for api, scopes := range after.Access {
-		if lost(scopes, before.Access, api) {
-			return true
-		}
-	}
-	return false
 }
 
 // room refuses one more of a kind where the organisation has so many.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -34,8 +32,8 @@ func (c *change) clientPower(before, after *registry.Client) error {
 	if after == nil {
 		return nil
 	}
-	for _, api := range slices.Sorted(maps.Keys(after.Access)) {
-		if registry.Administrative(api) && (before == nil || lost(after.Access[api], before.Access, api)) {
+	for _, api := range gained(before, after) {
+		if registry.Administrative(api) {
 			return &Error{Code: Forbidden, Message: fmt.Sprintf("%s may not give access to %s: it lacks the permission %s", c.actor.name(), api, GrantsAdmin),
 				Fix: "ask an operator with the role admin of the whole server"}
 		}

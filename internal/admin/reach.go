@@ -122,14 +122,9 @@ func (c *change) clientNames(before, after *registry.Client, add adder) error {
 			add("issuers."+id, "there is no issuer "+id, yours)
 		}
 	}
+	named := gained(before, after)
 	if before == nil {
 		before = new(registry.Client)
-	}
-	var named []string
-	for api, scopes := range after.Access {
-		if lost(scopes, before.Access, api) {
-			named = append(named, api)
-		}
 	}
 	for _, api := range after.DefaultAPI {
 		if !slices.Contains(before.DefaultAPI, api) && !slices.Contains(named, api) {

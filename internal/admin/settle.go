@@ -84,6 +84,23 @@ func lost(had []string, access map[string][]string, api string) bool {
 	return !ok || slices.ContainsFunc(had, func(scope string) bool { return !slices.Contains(has, scope) })
 }
 
+// gained are the APIs, by id, of which the client may ask what it could not before;
+// before is nil for a new one.
+func gained(before, after *registry.Client) []string {
+	var had map[string][]string
+	if before != nil {
+		had = before.Access
+	}
+	var apis []string
+	for api, scopes := range after.Access {
+		if lost(scopes, had, api) {
+			apis = append(apis, api)
+		}
+	}
+	slices.Sort(apis)
+	return apis
+}
+
 func wasRevoked(c *registry.Client, credential string) bool {
 	return slices.ContainsFunc(c.Spent, func(s registry.Spent) bool { return s.ID == credential && !s.Revoked.IsZero() })
 }
