@@ -61,7 +61,7 @@ func (a *Admin) Changes(ctx context.Context, actor Actor, q ChangeQuery) ([]Chan
 	if q.RequestID == "" && q.Action != peerRefused {
 		sq.Class = store.ClassChange
 	}
-	if !storable(q.Actor + q.Action + q.Kind + q.Object + q.RequestID + q.Before) {
+	if !store.Storable(q.Actor + q.Action + q.Kind + q.Object + q.RequestID + q.Before) {
 		return []ChangeRecord{}, nil // no record has such a text
 	}
 	rows, err := a.Store.Records(ctx, sq)

@@ -109,7 +109,7 @@ const maxNamed = 8
 
 // shippedRefusal finds a refusal among the records that nodes have handed in.
 func (a *Admin) shippedRefusal(ctx context.Context, requestID string) (*audit.Record, error) {
-	if !storable(requestID) {
+	if !store.Storable(requestID) {
 		return nil, nil
 	}
 	rows, err := a.Store.Records(ctx, store.RecordQuery{RequestID: requestID, Class: store.ClassRefusal, Limit: 1})

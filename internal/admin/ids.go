@@ -1,10 +1,8 @@
 package admin
 
 import (
-	"strings"
-	"unicode/utf8"
-
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
 )
 
 // possibleID reports whether an object of the kind can have the id. For others no
@@ -15,10 +13,7 @@ func possibleID(kind, id string) bool {
 	case registry.KindClient:
 		return registry.ValidClientID(id)
 	case registry.KindKey, registry.KindDenial:
-		return id != "" && len(id) <= registry.MaxDenialID && storable(id)
+		return id != "" && len(id) <= registry.MaxDenialID && store.Storable(id)
 	}
 	return registry.ValidID(id)
 }
-
-// storable reports whether every store takes it as text.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -72,7 +72,8 @@ func list[T, V any](ctx context.Context, a *Admin, actor Actor, kind string, q Q
 	page := Page[V]{Items: []V{}}
 	sight := a.sight(ctx, actor)
 	for {
-		objects, next, err := a.candidates(ctx, actor, q.store(kind))
+		query := q.store(kind)
+		objects, next, err := a.candidates(ctx, actor, query)
 		if err != nil {
 			return Page[V]{}, fromStore(err)
 		}
@@ -90,7 +91,7 @@ func list[T, V any](ctx context.Context, a *Admin, actor Actor, kind string, q Q
 				continue
 			}
 			page.Items = append(page.Items, show(obj.(*T), o.Version))
-			if actor.Issuers != nil && len(page.Items) == pageSize(q.Limit) && (i < len(objects)-1 || next != "") {
+			if actor.Issuers != nil && len(page.Items) == query.PageSize() && (i < len(objects)-1 || next != "") {
 				page.Next = o.ID
 				return page, nil
 			}
@@ -100,14 +101,6 @@ func list[T, V any](ctx context.Context, a *Admin, actor Actor, kind string, q Q
 			return page, nil
 		}
 	}
-}
-
-// pageSize is what a page holds where a query asks for so many.
-func pageSize(limit int) int {
-	if limit <= 0 {
-		return 100
-	}
-	return min(limit, 1000)
 }
 
 // Target names an object to act on. A Version other than 0 refuses the action

@@ -10,7 +10,7 @@ import (
 // UpsertNode says that a node is there. It leaves alone how far its spool is
 // flushed.
 func (s *Store) UpsertNode(ctx context.Context, n Node) error {
-	if n.ID == "" || len(n.ID) > maxID || !storable(n.ID) || !storable(n.Version) {
+	if n.ID == "" || len(n.ID) > maxID || !Storable(n.ID) || !Storable(n.Version) {
 		return fmt.Errorf("store: node %q: its id must be UTF-8 without NUL, at most %d octets", n.ID, maxID)
 	}
 	return s.e.transact(ctx, "write node", evidence, func(u *unit) error {

@@ -159,7 +159,7 @@ func (p *Put) check() error {
 		return fmt.Errorf("store: %s %s has %d octets, more than %d", p.Kind, p.ID, len(p.Doc), maxDoc)
 	}
 	for _, a := range p.Attrs {
-		if a.Name == "" || len(a.Name) > maxKind || len(a.Value) > maxAttr || !storable(a.Name) || !storable(a.Value) {
+		if a.Name == "" || len(a.Name) > maxKind || len(a.Value) > maxAttr || !Storable(a.Name) || !Storable(a.Value) {
 			return fmt.Errorf("store: attribute %q of %s %s: it must be UTF-8 without NUL, at most %d octets", a.Name, p.Kind, p.ID, maxAttr)
 		}
 	}
@@ -167,11 +167,12 @@ func (p *Put) check() error {
 }
 
 func checkName(kind, id string) error {
-	if kind == "" || id == "" || len(kind) > maxKind || len(id) > maxID || !storable(kind) || !storable(id) {
+	if kind == "" || id == "" || len(kind) > maxKind || len(id) > maxID || !Storable(kind) || !Storable(id) {
 		return fmt.Errorf("store: kind %q, id %q: both must be UTF-8 without NUL, at most %d and %d octets", kind, id, maxKind, maxID)
 	}
 	return nil
 }
 
-// storable: PostgreSQL takes neither NUL nor broken UTF-8 as text.
-func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+// Storable reports whether both databases take it as text: PostgreSQL takes neither
+// NUL nor broken UTF-8.
+func Storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -142,16 +142,20 @@ func (r *Reader) page(ctx context.Context, stmt *sql.Stmt, args ...any) ([]Objec
 	return page, failure("list", rows.Err())
 }
 
+// PageSize is how many objects a page holds, at most: Limit, where that is given
+// and not more than may be.
+func (q Query) PageSize() int { return limited(q.Limit, 100, 1000) }
+
 // List returns one page of objects, and what to set as Query.After for the
 // next one; next is empty when there is no more.
 func (r *Reader) List(ctx context.Context, q Query) (page []Object, next string, err error) {
 	if q.Kind == "" {
 		return nil, "", errors.New("store: list: no kind")
 	}
-	if !storable(q.Search) { // no name is such a text, and the index's own syntax ends at a NUL
+	if !Storable(q.Search) { // no name is such a text, and the index's own syntax ends at a NUL
 		return nil, "", nil
 	}
-	limit := limited(q.Limit, 100, 1000)
+	limit := q.PageSize()
 	text, args := q.statement(limit + 1)
 	stmt, err := r.db.PrepareContext(ctx, text)
 	if err != nil {

@@ -62,7 +62,7 @@ func (c *chain) save(u *unit) error {
 
 func (r *Record) check() error {
 	for _, s := range [...]string{r.ID, r.Node, r.Class, r.Actor, r.Action, r.ObjectKind, r.ObjectID, r.RequestID} {
-		if len(s) > maxID || !storable(s) {
+		if len(s) > maxID || !Storable(s) {
 			return fmt.Errorf("store: record %q: its columns must be UTF-8 without NUL, at most %d octets", r.ID, maxID)
 		}
 	}

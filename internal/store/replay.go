@@ -60,7 +60,7 @@ func (s *Store) RememberPresented(ctx context.Context, entries ...Presented) err
 // inOrder sorts, so that two processes cannot wait for each other.
 func inOrder(entries []Presented) ([]Presented, error) {
 	for _, e := range entries {
-		if e.Key == "" || len(e.Key) > 128 || !storable(e.Key) {
+		if e.Key == "" || len(e.Key) > 128 || !Storable(e.Key) {
 			return nil, fmt.Errorf("store: claim: the key of an entry must be UTF-8 without NUL, 1 to 128 octets")
 		}
 	}

@@ -273,7 +273,7 @@ func (t *Tx) Delete(kind, id string, version int64, keep bool) error {
 
 // SetMeta sets a value; the empty value removes it.
 func (t *Tx) SetMeta(key, value string) error {
-	if key == "" || len(key) > maxID || len(value) > maxDoc || !storable(key) || !storable(value) {
+	if key == "" || len(key) > maxID || len(value) > maxDoc || !Storable(key) || !Storable(value) {
 		return fmt.Errorf("store: meta %q: key and value must be UTF-8 without NUL, at most %d and %d octets", key, maxID, maxDoc)
 	}
 	t.written = true
