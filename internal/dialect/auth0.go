@@ -65,5 +65,5 @@ func auth0Limits(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 	h := x.Header()
 	h.Set("X-Ratelimit-Limit", strconv.Itoa(atOnce(r)))
 	h.Set("X-Ratelimit-Remaining", "0")
-	h.Set("X-Ratelimit-Reset", strconv.FormatInt(x.Began.Unix()+seconds(e.RetryAfter)+1, 10))
+	h.Set("X-Ratelimit-Reset", strconv.FormatInt(x.Began.Unix()+web.RetrySeconds(e)+1, 10))
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -134,7 +133,7 @@ func auth0Error(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 		auth0Limits(x, r, e)
 		fallthrough
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", strconv.FormatInt(seconds(e.RetryAfter), 10))
+		h.Set("Retry-After", web.RetryAfter(e))
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/admin"
@@ -222,6 +221,3 @@ func codeOf(status int) symbolon.Code {
 	}
 	return symbolon.InvalidRequest
 }
-
-// seconds are whole ones, at least one (RFC 9110 §10.2.3).
-func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }

@@ -72,7 +72,7 @@ func (e *Endpoints) app(c *managed, id string) (admin.Client, error) {
 // oneApp answers GET, PUT and DELETE of an application.
 func (e *Endpoints) oneApp(c *managed, id string) error {
 	d := oktaManageApps
-	if c.r.Method == http.MethodGet || c.r.Method == http.MethodHead {
+	if reads(c.r) {
 		d = oktaReadApps
 	}
 	if err := e.admit(c, d); err != nil {

@@ -114,10 +114,10 @@ func writeOktaError(x *web.Exchange, r *http.Request, e *symbolon.Error) {
 		// X-Rate-Limit-Reset, by the Date of the answer.
 		h["X-Rate-Limit-Limit"] = []string{strconv.Itoa(atOnce(r))}
 		h["X-Rate-Limit-Remaining"] = []string{"0"}
-		h["X-Rate-Limit-Reset"] = []string{strconv.FormatInt(x.Began.Add(time.Duration(seconds(e.RetryAfter))*time.Second).Unix()+1, 10)}
-		h["Retry-After"] = []string{strconv.FormatInt(seconds(e.RetryAfter), 10)}
+		h["X-Rate-Limit-Reset"] = []string{strconv.FormatInt(x.Began.Add(time.Duration(web.RetrySeconds(e))*time.Second).Unix()+1, 10)}
+		h["Retry-After"] = []string{web.RetryAfter(e)}
 	case http.StatusServiceUnavailable:
-		h["Retry-After"] = []string{strconv.FormatInt(seconds(e.RetryAfter), 10)}
+		h["Retry-After"] = []string{web.RetryAfter(e)}
 	}
 	body, err := json.Marshal(answer)
 	if err != nil {

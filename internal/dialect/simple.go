@@ -60,7 +60,7 @@ func writeSimpleError(x *web.Exchange, _ *http.Request, e *symbolon.Error) {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 		status = http.StatusOK
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		x.Header()["Retry-After"] = []string{strconv.FormatInt(seconds(e.RetryAfter), 10)}
+		x.Header()["Retry-After"] = []string{web.RetryAfter(e)}
 	}
 	writeSimple(x, status, `{"success":false}`)
 }

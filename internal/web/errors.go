@@ -43,7 +43,7 @@ func WriteErrorStatus(x *Exchange, status int, e *symbolon.Error) {
 	NoStore(h)
 	h["Content-Type"] = contentJSON
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
+		h["Retry-After"] = []string{RetryAfter(e)}
 	}
 	body, err := json.Marshal(symbolon.ErrorAnswer{Error: e.Code.Wire(), ErrorDescription: e.Description})
 	if err != nil {
@@ -53,9 +53,13 @@ func WriteErrorStatus(x *Exchange, status int, e *symbolon.Error) {
 	x.Write(body)
 }
 
-// retryAfter is whole seconds, at least one (RFC 9110 §10.2.3).
-func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(max(1, int64((d+time.Second-1)/time.Second)), 10)
+// RetryAfter is the value of the header of that name: RetrySeconds.
+func RetryAfter(e *symbolon.Error) string { return strconv.FormatInt(RetrySeconds(e), 10) }
+
+// RetrySeconds is when to try again after the error: whole seconds, at least one
+// (RFC 9110 §10.2.3).
+func RetrySeconds(e *symbolon.Error) int64 {
+	return max(1, int64((e.RetryAfter+time.Second-1)/time.Second))
 }
 
 var errMethod = symbolon.NewError(symbolon.MethodNotAllowed, "this endpoint does not take that method; the Allow header names those that it takes")
