@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
 )
 
 // longestOutagePause is the longest time between two looks at a server that does
@@ -122,24 +123,18 @@ func (i *Introspector) learn(probe bool, err *symbolon.Error, version string) {
 	}
 	i.found.fetched = time.Time{} // the endpoint may have moved
 	level := slog.LevelWarn
-	if d.row > 0 && refusesAsker(err) == refusesAsker(d.err) {
+	if d.row > 0 && fetch.RefusesAsker(err) == fetch.RefusesAsker(d.err) {
 		level = slog.LevelDebug // once is enough
 	}
 	d.row++
 	d.err, d.version = err, version
 	d.until = now.Add(outagePause(err, d.row))
 	what := "gives no answer"
-	if refusesAsker(err) {
+	if fetch.RefusesAsker(err) {
 		what = "does not take the credentials that it is asked with"
 	}
 	log.Log(i.client.cache.ctx, level, "the introspection endpoint "+what+"; tokens that only the issuer can check are refused",
 		"issuer", i.client.cfg.Issuer, "client", i.client.cfg.ID, "error", err, "next_attempt", d.until)
-}
-
-// refusesAsker reports whether the server does not know who asks (RFC 7662 §2.3),
-// or there is nothing to show it: that does not pass by itself.
-func refusesAsker(e *symbolon.Error) bool {
-	return e.Code == symbolon.InvalidClient || e.Status == http.StatusUnauthorized
 }
 
 // ofTheToken reports whether another token may well meet something else: the

@@ -3,10 +3,10 @@ package resource
 import (
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/fetch"
 )
 
 // standing is what is known of how the issuer takes the credentials that it is
@@ -60,7 +60,7 @@ func (i *introspection) refused(now time.Time) *symbolon.Error {
 // asked.
 func (i *introspection) note(err error) {
 	var e *symbolon.Error
-	refused := errors.As(err, &e) && (e.Code == symbolon.InvalidClient || e.Status == http.StatusUnauthorized)
+	refused := errors.As(err, &e) && fetch.RefusesAsker(e)
 	if err != nil && !refused {
 		return
 	}

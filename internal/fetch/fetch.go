@@ -91,3 +91,9 @@ func RetryAfter(h http.Header, now func() time.Time) (d time.Duration, said bool
 	}
 	return 0, false
 }
+
+// RefusesAsker reports whether the server's answer is that it does not know who asks
+// (RFC 7662 §2.3), or the client has nothing to show it: that does not pass by itself.
+func RefusesAsker(e *symbolon.Error) bool {
+	return e.Code == symbolon.InvalidClient || e.Status == http.StatusUnauthorized
+}
