@@ -2,6 +2,7 @@ package registry
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,11 +25,19 @@ var (
 		"the profile of the issuer does not allow the signing algorithm of this API; have its algorithm changed to ES256, PS256 or EdDSA")
 )
 
+// unbound is why a request is refused whose binding is none of those that are demanded.
+type unbound struct {
+	demand demand
+	why    string
+}
+
+func (u *unbound) Error() string { return u.why }
+
 // ProofMissing reports whether Decide has refused a request that a DPoP proof, which
 // it did not bring, would have let pass so far.
 func ProofMissing(err error) bool {
-	e := symbolon.AsError(err)
-	return e.Description == errWantDPoP.Description || e.Description == errWantBound.Description
+	var u *unbound
+	return errors.As(err, &u) && slices.Contains(u.demand, BindingDPoP)
 }
 
 // demand is the set of bindings with which a token may be issued, "" among them
@@ -106,7 +115,7 @@ func (f *Facts) checkBinding(api *target, t *symbolon.Trace) error {
 		refusal, clause, fix = errWantMTLS, bindingClause[BindingMTLS], "use the mtls endpoint with a certificate"
 	}
 	t.Fail("binding", clause, short(d), got, fix)
-	return refusal.WithCause(fmt.Errorf("client %s, its APIs and the issuer's profile allow the bindings %q, the request brings %q", f.Client.ID, d, f.Binding))
+	return refusal.WithCause(&unbound{d, fmt.Sprintf("client %s, its APIs and the issuer's profile allow the bindings %q, the request brings %q", f.Client.ID, d, f.Binding)})
 }
 
 var bindingClause = map[string]string{BindingDPoP: "RFC 9449 §5", BindingMTLS: "RFC 8705 §3"}
