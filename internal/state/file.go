@@ -179,6 +179,12 @@ func (s *secret) UnmarshalConfig(v *config.Value) error {
 	if err := v.Decode((*plain)(s)); err != nil {
 		return err
 	}
+	return valueOrHash(v)
+}
+
+// valueOrHash wants one of the two ways in which the file gives a value that does
+// not stand in it.
+func valueOrHash(v *config.Value) error {
 	if from := v.Key("value_from") != nil; from == (v.Key("hash") != nil) {
 		return v.Errorf("write value_from: {env: NAME}, value_from: {file: PATH} or hash: \"sha256:…\"", "want one of value_from and hash")
 	}

@@ -190,12 +190,8 @@ func concerns(p registry.Problem, fields admin.Fields, place *config.Value) bool
 // secrets fetches the values that stand elsewhere.
 func (l *loader) secrets(c *client) {
 	for _, s := range c.Secrets {
-		if s.place.Key("value_from") == nil {
-			continue
-		}
-		value, err := s.ValueFrom.Read(l.src.Dir, l.src.Env)
-		if err != nil {
-			l.fail(s.place.At("value_from", s.place.Path()+".value_from: "+err.Error(), ""))
+		value, given := l.valueFrom(s.place, s.ValueFrom)
+		if !given {
 			continue
 		}
 		if l.state.Values == nil {
@@ -207,6 +203,20 @@ func (l *loader) secrets(c *client) {
 		l.state.Values[c.ID][s.ID] = admin.NewSecret(value)
 		l.content.add(c.ID, s.ID, value)
 	}
+}
+
+// valueFrom fetches the value of an entry that stands elsewhere. It is not given
+// where the entry has a hash instead, or when it cannot be read, which is told.
+func (l *loader) valueFrom(place *config.Value, from config.Source) (value string, given bool) {
+	if place.Key("value_from") == nil {
+		return "", false
+	}
+	value, err := from.Read(l.src.Dir, l.src.Env)
+	if err != nil {
+		l.fail(place.At("value_from", place.Path()+".value_from: "+err.Error(), ""))
+		return "", false
+	}
+	return value, true
 }
 
 // lists are the file's lists by the kind of their objects.

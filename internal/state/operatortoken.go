@@ -35,10 +35,7 @@ func (t *operatorToken) UnmarshalConfig(v *config.Value) error {
 	if err := v.Decode((*plain)(t)); err != nil {
 		return err
 	}
-	if from := v.Key("value_from") != nil; from == (v.Key("hash") != nil) {
-		return v.Errorf("write value_from: {env: NAME}, value_from: {file: PATH} or hash: \"sha256:…\"", "want one of value_from and hash")
-	}
-	return nil
+	return valueOrHash(v)
 }
 
 func (t *operatorToken) object() registry.OperatorToken {
@@ -47,12 +44,8 @@ func (t *operatorToken) object() registry.OperatorToken {
 
 // tokenValue fetches the value of a token that stands elsewhere.
 func (l *loader) tokenValue(t *operatorToken) {
-	if t.place.Key("value_from") == nil {
-		return
-	}
-	value, err := t.ValueFrom.Read(l.src.Dir, l.src.Env)
-	if err != nil {
-		l.fail(t.place.At("value_from", t.place.Path()+".value_from: "+err.Error(), ""))
+	value, given := l.valueFrom(t.place, t.ValueFrom)
+	if !given {
 		return
 	}
 	if message, _ := registry.CheckTokenValue(value); message != "" {
