@@ -47,6 +47,15 @@ type Page[T any] struct {
 // read gives an object as the node's copy has it, with its version. What the actor
 // does not reach is not there.
 func read[T any](ctx context.Context, a *Admin, actor Actor, kind, id string) (*T, int64, error) {
+	obj, version, err := readAny(ctx, a, actor, kind, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	return obj.(*T), version, nil
+}
+
+// readAny is read for any kind.
+func readAny(ctx context.Context, a *Admin, actor Actor, kind, id string) (obj any, version int64, err error) {
 	if !possibleID(kind, id) {
 		return nil, 0, notFound(kind, id)
 	}
@@ -57,14 +66,13 @@ func read[T any](ctx context.Context, a *Admin, actor Actor, kind, id string) (*
 	if err != nil {
 		return nil, 0, fromStore(err)
 	}
-	obj, err := registry.Decode(kind, o.Doc)
-	if err != nil {
+	if obj, err = registry.Decode(kind, o.Doc); err != nil {
 		return nil, 0, fromStore(err)
 	}
 	if seen, err := a.sight(ctx, actor).see(obj); err != nil || !seen {
 		return nil, 0, cmp.Or(fromStore(err), notFound(kind, id))
 	}
-	return obj.(*T), o.Version, nil
+	return obj, o.Version, nil
 }
 
 // list gives one page of the objects that the actor reaches, as show makes them.

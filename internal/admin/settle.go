@@ -195,11 +195,9 @@ func mergedBoth(a, b []registry.MergedDenial, now time.Time) []registry.MergedDe
 func (c *change) denyClient(s *staged, d registry.Denial) error {
 	for _, obj := range []any{s.before, s.after} {
 		if client, ok := obj.(*registry.Client); ok {
-			d.Issuers = append(d.Issuers, client.IssuerIDs()...)
+			d.Issuers = together(d.Issuers, client.IssuerIDs())
 		}
 	}
-	slices.Sort(d.Issuers)
-	d.Issuers = slices.Compact(d.Issuers)
 	return c.deny(s, d)
 }
 
@@ -209,6 +207,11 @@ func concernedBoth(a, b []string) []string {
 	if len(a) == 0 || len(b) == 0 {
 		return nil
 	}
+	return together(a, b)
+}
+
+// together has what is in one of the lists, once and sorted.
+func together(a, b []string) []string {
 	both := slices.Concat(a, b)
 	slices.Sort(both)
 	return slices.Compact(both)

@@ -26,7 +26,7 @@ func (a *Admin) sight(ctx context.Context, actor Actor) *sight {
 // see reports whether the actor sees the object, and takes from it what names
 // others that the actor does not see.
 func (s *sight) see(obj any) (bool, error) {
-	seen, err := s.actor.owns(obj, func(id string) (*registry.Client, error) { return find[registry.Client](s, registry.KindClient, id) })
+	seen, err := s.actor.owns(obj, s.client)
 	if err != nil || !seen || s.actor.Issuers == nil {
 		return seen, err
 	}
@@ -56,32 +56,24 @@ func (s *sight) is(kind, id string) (own bool, err error) {
 	if own, known := s.known[r]; known {
 		return own, nil
 	}
-	var obj any
-	if kind == registry.KindAPI {
-		var api *registry.API
-		if api, err = find[registry.API](s, kind, id); api != nil {
-			obj = api
-		}
-	} else {
-		var client *registry.Client
-		if client, err = find[registry.Client](s, kind, id); client != nil {
-			obj = client
-		}
-	}
+	obj, _, err := readAny(s.ctx, s.a, System(), kind, id)
 	if err == nil {
 		own, err = s.actor.owns(obj, nil)
-		s.known[r] = own
 	}
-	return own, err
+	if err == nil || CodeOf(err) == NotFound {
+		s.known[r] = own
+		return own, nil
+	}
+	return false, err
 }
 
-// find looks an object up; nil when there is none.
-func find[T any](s *sight, kind, id string) (*T, error) {
-	obj, _, err := read[T](s.ctx, s.a, System(), kind, id)
+// client looks a client up; nil when there is none.
+func (s *sight) client(id string) (*registry.Client, error) {
+	client, _, err := read[registry.Client](s.ctx, s.a, System(), registry.KindClient, id)
 	if CodeOf(err) == NotFound {
 		return nil, nil
 	}
-	return obj, err
+	return client, err
 }
 
 // candidates is one page of a list, with fewer objects that the actor does not see
