@@ -60,7 +60,7 @@ func (p *place) ids(cmd *cobra.Command, path, typed string) (ids []cobra.Complet
 func (p *place) completeFlags(cmd *cobra.Command) {
 	for name, values := range map[string][]cobra.Completion{
 		"role":    {registry.RoleViewer, registry.RoleOperator, registry.RoleAdmin},
-		"dialect": {registry.DialectOkta, registry.DialectAuth0, registry.DialectCurity, registry.DialectSimple},
+		"dialect": dialects(),
 	} {
 		if cmd.Flags().Lookup(name) != nil {
 			cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))

@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,7 +37,7 @@ func newDevCmd(a *app) *cobra.Command {
 client with a secret. It prints the lines that get a token and call the API; they
 work as printed. Everything is gone when it ends, unless --data-dir keeps it.
 
-With --dialect it stands in for a vendor (` + dialects() + `), for programs that
+With --dialect it stands in for a vendor (` + strings.Join(dialects(), ", ") + `), for programs that
 were written for it: over HTTPS on a port of its own, with a certificate authority,
 an API, a client with a secret and a key pair, and an operator. It prints what those
 programs read from their environment, and writes it into .env in the data directory.`,
@@ -52,9 +50,9 @@ programs read from their environment, and writes it into .env in the data direct
 	cmd.Flags().IntVar(&port, "port", 8080, "port of the server; when it is taken and not asked for, a free one")
 	cmd.Flags().IntVar(&apiPort, "api-port", 8081, "port of the sample API; when it is taken and not asked for, a free one")
 	cmd.Flags().StringVar(&d.dataDir, "data-dir", "", "keep the data in this directory (default: a temporary one)")
-	cmd.Flags().StringVar(&d.dialect, "dialect", "", "stand in for a vendor: "+dialects())
+	cmd.Flags().StringVar(&d.dialect, "dialect", "", "stand in for a vendor: "+strings.Join(dialects(), ", "))
 	cmd.Flags().IntVar(&d.dialectPort, "dialect-port", 0, "HTTPS port of the vendor's issuers (default 9443 okta, 9444 auth0, 9445 curity, 2600 simple); when it is taken and not asked for, a free one")
-	cmd.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(slices.Sorted(maps.Keys(vendors)), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialects(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := d.checkDialect(cmd); err != nil {
 			return err
@@ -75,9 +73,9 @@ func (d *dev) checkDialect(cmd *cobra.Command) error {
 	_, known := vendors[d.dialect]
 	switch changed := cmd.Flags().Changed; {
 	case d.dialect == "" && changed("dialect-port"):
-		return usagef("--dialect-port is the port of a vendor's issuers; name the vendor with --dialect (%s)", dialects())
+		return usagef("--dialect-port is the port of a vendor's issuers; name the vendor with --dialect (%s)", strings.Join(dialects(), ", "))
 	case !known && changed("dialect"):
-		return usagef("--dialect %q is not one of %s", d.dialect, dialects())
+		return usagef("--dialect %q is not one of %s", d.dialect, strings.Join(dialects(), ", "))
 	case known && changed("api-port"):
 		return usagef("--api-port is of the sample API, which does not run with --dialect: the vendor's programs take its place")
 	}

@@ -179,7 +179,7 @@ func (s *standIn) write(path, text string) error {
 
 func (s *standIn) execute(text string) (string, error) {
 	t, err := template.New("").Funcs(template.FuncMap{
-		"file":      func(name string) string { return quoted(filepath.Join(s.Dir, name)) },
+		"file":      s.path,
 		"quote":     quoted,
 		"requestID": func() string { return requestID },
 		// token is a command that takes a member out of a JSON object, with what

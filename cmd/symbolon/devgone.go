@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon/internal/admin"
@@ -18,13 +16,13 @@ import (
 // content, and undoes nothing of that. It names the command that brings each back.
 func (s *standIn) gone(ctx context.Context, ops *admin.Admin) (string, error) {
 	actor := admin.Local(uint32(os.Getuid()), "")
-	clients := map[string]string{s.Dialect + "-demo": s.Secret}
+	clients := []sample{{s.Dialect + "-demo", s.Secret, "client.secret"}}
 	if s.Management != "" {
-		clients[s.Dialect+"-demo-management"] = s.Management
+		clients = append(clients, sample{s.Dialect + "-demo-management", s.Management, "management.secret"})
 	}
 	var out strings.Builder
-	for _, id := range slices.Sorted(maps.Keys(clients)) {
-		note, err := s.goneClient(ctx, ops, actor, id, clients[id])
+	for _, client := range clients {
+		note, err := s.goneClient(ctx, ops, actor, client)
 		if err != nil {
 			return "", err
 		}
@@ -43,7 +41,11 @@ func (s *standIn) gone(ctx context.Context, ops *admin.Admin) (string, error) {
 	return out.String(), err
 }
 
-func (s *standIn) goneClient(ctx context.Context, ops *admin.Admin, actor admin.Actor, id, secret string) (string, error) {
+// sample is a client of the stand-in, and the file in which its secret is.
+type sample struct{ id, secret, file string }
+
+func (s *standIn) goneClient(ctx context.Context, ops *admin.Admin, actor admin.Actor, of sample) (string, error) {
+	id := of.id
 	c, err := ops.Client(ctx, actor, id)
 	if admin.CodeOf(err) == admin.NotFound {
 		return fmt.Sprintf("\nThe client %s was deleted, and no file brings it back: choose another --data-dir, or remove this one.\n", id), nil
@@ -55,14 +57,10 @@ func (s *standIn) goneClient(ctx context.Context, ops *admin.Admin, actor admin.
 	if c.State == registry.StateDisabled {
 		fmt.Fprintf(&out, "\nThe client %s is disabled; it gets tokens again after\n  %s\n", id, s.command("client enable "+id))
 	}
-	known, err := ops.HasSecret(ctx, actor, id, admin.NewSecret(secret))
+	known, err := ops.HasSecret(ctx, actor, id, admin.NewSecret(of.secret))
 	if err == nil && !known {
-		file := "client.secret"
-		if secret == s.Management {
-			file = "management.secret"
-		}
 		fmt.Fprintf(&out, "\nThe client %s has lost its secret; it has it again after\n  %s\n", id,
-			s.command("client secret add "+id+" --secret-file "+s.path(file)))
+			s.command("client secret add "+id+" --secret-file "+s.path(of.file)))
 	}
 	return out.String(), err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -27,7 +26,8 @@ var vendors = map[string]vendor{
 	registry.DialectSimple: {"the simple token server", 2600, simpleState, simpleEnv, simpleLines, simpleRefused},
 }
 
-func dialects() string { return strings.Join(slices.Sorted(maps.Keys(vendors)), ", ") }
+// dialects are the vendors' ids, sorted.
+func dialects() []string { return slices.Sorted(maps.Keys(vendors)) }
 
 // The set has one name whatever the dialect: a data directory may be used with one
 // after the other. Every client has a name of its own for the same reason.
