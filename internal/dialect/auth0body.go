@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -15,8 +17,8 @@ import (
 // by one. What is wrong with it first is its err; what nobody took is refused by
 // end, so that no setting is ever ignored without being listed as one that may be.
 type auth0Body struct {
+	auth0Check
 	members map[string]json.RawMessage
-	err     *auth0Problem
 }
 
 // payload reads that of the request.
@@ -32,15 +34,7 @@ func (c *auth0Call) payload() (*auth0Body, error) {
 	if err != nil || members == nil {
 		return nil, errAuth0JSON.because(err)
 	}
-	return &auth0Body{members: members}, nil
-}
-
-// refuse notes what is wrong with a member, whose name is one of this API's.
-func (b *auth0Body) refuse(name, format string, args ...any) {
-	if b.err == nil {
-		b.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidBody,
-			fmt.Sprintf("Payload validation error: '%s' on property %s.", fmt.Sprintf(format, args...), name))
-	}
+	return &auth0Body{auth0Check{of: "Payload", code: auth0InvalidBody}, members}, nil
 }
 
 // take decodes a member into what into points to; what is called for is of the
@@ -124,26 +118,56 @@ func (b *auth0Body) ignore(names []string) {
 }
 
 func (b *auth0Body) missing(name string) {
-	if b.err == nil {
-		b.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidBody, "Payload validation error: 'Missing required property: "+name+"'.")
-	}
+	b.refuseAll("Missing required property: " + name)
 }
 
 // end gives what is wrong with the payload. A member that was not taken is named
 // where it is a plain name; null says that it shall not be there, as it is not.
 func (b *auth0Body) end() error {
-	for name, value := range b.members {
-		if string(value) == "null" || b.err != nil {
-			continue
+	for _, name := range slices.Sorted(maps.Keys(b.members)) {
+		if string(b.members[name]) != "null" {
+			b.additional(name, " (this server has no such setting)")
 		}
-		message := "Payload validation error: 'Additional properties not allowed'."
-		if plainName(name) {
-			message = "Payload validation error: 'Additional properties not allowed: " + name + " (this server has no such setting)'."
-		}
-		b.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidBody, message)
 	}
-	if b.err != nil {
-		return b.err
+	return b.found()
+}
+
+// auth0Check keeps what is wrong first with a payload or a query.
+type auth0Check struct {
+	of   string // "Payload" or "Query"
+	code string
+	err  *auth0Problem // nil: nothing yet
+}
+
+// refuse notes what is wrong with a member or parameter, whose name is one of this
+// API's.
+func (c *auth0Check) refuse(name, format string, args ...any) {
+	c.note(fmt.Sprintf("'%s' on property %s.", fmt.Sprintf(format, args...), name))
+}
+
+// refuseAll notes what is wrong with all of it.
+func (c *auth0Check) refuseAll(what string) { c.note("'" + what + "'.") }
+
+// additional notes something that nobody took, which is named where it is a plain
+// name, with what is to be said of it.
+func (c *auth0Check) additional(name, remark string) {
+	if plainName(name) {
+		c.refuseAll("Additional properties not allowed: " + name + remark)
+	} else {
+		c.refuseAll("Additional properties not allowed")
+	}
+}
+
+func (c *auth0Check) note(what string) {
+	if c.err == nil {
+		c.err = newAuth0Problem(http.StatusBadRequest, c.code, c.of+" validation error: "+what)
+	}
+}
+
+// found gives what is wrong; nil: nothing is.
+func (c *auth0Check) found() error {
+	if c.err != nil {
+		return c.err
 	}
 	return nil
 }

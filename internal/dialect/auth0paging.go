@@ -2,8 +2,8 @@ package dialect
 
 import (
 	"context"
-	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,24 +16,17 @@ import (
 // auth0Query are the parameters of a list. As with payloads, those that nobody
 // took are refused.
 type auth0Query struct {
+	auth0Check
 	values url.Values
-	err    *auth0Problem
 }
 
 func readAuth0Query(r *http.Request) *auth0Query {
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	q := &auth0Query{values: values}
+	q := &auth0Query{auth0Check{of: "Query", code: auth0InvalidQuery}, values}
 	if err != nil {
-		q.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidQuery, "Query validation error: 'It is not well-formed'.")
+		q.refuseAll("It is not well-formed")
 	}
 	return q
-}
-
-func (q *auth0Query) refuse(name, format string, args ...any) {
-	if q.err == nil {
-		q.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidQuery,
-			fmt.Sprintf("Query validation error: '%s' on property %s.", fmt.Sprintf(format, args...), name))
-	}
 }
 
 // text takes a parameter that may be there once.
@@ -80,20 +73,10 @@ func (q *auth0Query) flag(name string, fallback bool) bool {
 
 // end gives what is wrong with the query.
 func (q *auth0Query) end() error {
-	for name := range q.values {
-		if q.err != nil {
-			break
-		}
-		message := "Query validation error: 'Additional properties not allowed'."
-		if plainName(name) {
-			message = "Query validation error: 'Additional properties not allowed: " + name + "'."
-		}
-		q.err = newAuth0Problem(http.StatusBadRequest, auth0InvalidQuery, message)
+	for _, name := range slices.Sorted(maps.Keys(q.values)) {
+		q.additional(name, "")
 	}
-	if q.err != nil {
-		return q.err
-	}
-	return nil
+	return q.found()
 }
 
 // Bounds of pages, as Auth0 has them.
