@@ -32,7 +32,7 @@ func TestValuesAreCompleted(t *testing.T) {
 		"operator-token create --role ":             "viewer operator admin",
 		"operator-token create --issuer o":          "okta other",
 		"operator-token update ci --issuer ok":      "okta",
-		"issuer create --dialect ":                  "okta auth0 curity simple",
+		"issuer create --dialect ":                  "auth0 curity okta simple",
 		"client create --issuer ot":                 "other",
 		"client grant b":                            "billing",
 		"client grant billing ":                     "orders invoices",
