@@ -47,7 +47,7 @@ type victim struct {
 // that was acknowledged is in the store.
 func TestKillNineLosesNothing(t *testing.T) {
 	rounds := 8
-	if os.Getenv("SYMBOLON_SOAK") != "" {
+	if soak {
 		rounds = 200
 	}
 	for _, backend := range []string{"sqlite", "postgres"} {

@@ -26,7 +26,9 @@ func newServeCmd(a *app) *cobra.Command {
 		Long: `serve runs the server until it is told to stop (SIGTERM, SIGINT); requests in
 flight finish. Each option but --config and --log may stand in the file
 (symbolon.yaml), in the environment as SYMBOLON_ and its name (SYMBOLON_DATA_DIR),
-or here; the later wins.`,
+or here; the later wins. So may the other members of the file that are no lists of
+mappings: SYMBOLON_ and the path (SYMBOLON_AUDIT_ON_FULL). A variable that begins so
+and is none is refused.`,
 		Example: "  symbolon serve --config symbolon.yaml\n  symbolon serve --url http://localhost:8080 --data-dir ./data",
 		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,7 +81,10 @@ func (a *app) readConfig(file string, cfg *node.Config) error {
 			return err
 		}
 	}
-	return config.Override(cfg, "SYMBOLON_", a.env)
+	if err := a.checkEnvironment(); err != nil {
+		return err
+	}
+	return config.Override(cfg, envPrefix, a.env)
 }
 
 func readLimited(path string, limit int64) ([]byte, error) {

@@ -33,8 +33,15 @@ type place struct {
 // local adds the flags that lead to a server on this machine.
 func (a *app) local(cmd *cobra.Command) *place {
 	p := &place{app: a}
-	cmd.Flags().StringVar(&p.dataDir, "data-dir", "", "directory of the server (default $SYMBOLON_DATA_DIR, else "+node.DefaultDataDir+")")
+	cmd.Flags().StringVar(&p.dataDir, "data-dir", "", "directory of the server (default $"+envDataDir+", else "+node.DefaultDataDir+")")
 	cmd.Flags().StringVar(&p.socket, "socket", "", "socket of the server (default admin.sock in its directory)")
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if _, named := p.namedDir(); named || p.socket != "" {
+			return nil
+		}
+		// A name that is mistyped would lead to another server.
+		return a.checkEnvironment()
+	}
 	return p
 }
 
@@ -56,7 +63,7 @@ func (p *place) namedDir() (dir string, named bool) {
 	if p.dataDir != "" {
 		return p.dataDir, true
 	}
-	if dir, ok := p.env("SYMBOLON_DATA_DIR"); ok && dir != "" {
+	if dir, ok := p.env(envDataDir); ok && dir != "" {
 		return dir, true
 	}
 	return node.DefaultDataDir, false

@@ -29,7 +29,12 @@ const clockEnv = "STORY_CLOCK"
 // second before it ends, in which it might see more: stories start a thousand.
 const raceEnv = "GORACE"
 
+// soak asks for the long form of some tests. The program, which tests start with
+// their own environment, does not know the variable, and refuses those.
+var soak = os.Getenv("SYMBOLON_SOAK") != ""
+
 func TestMain(m *testing.M) {
+	os.Unsetenv("SYMBOLON_SOAK")
 	os.Setenv(raceEnv, strings.TrimSpace(os.Getenv(raceEnv)+" atexit_sleep_ms=0"))
 	testscript.Main(m, map[string]func(){"symbolon": storyMain})
 }

@@ -65,7 +65,10 @@ func (p *place) verifyFiles(ctx context.Context, dsn string) (admin.Verification
 		return admin.Verification{}, fmt.Errorf("no server answers at %s, and there are no records at %s; name its directory with --data-dir", p.path(), p.spool())
 	}
 	if dsn == "" {
-		dsn, _ = p.env("SYMBOLON_STORE")
+		if err := p.checkEnvironment(); err != nil {
+			return admin.Verification{}, err
+		}
+		dsn, _ = p.env(envStore)
 	}
 	if dsn == "" || dsn == "sqlite" {
 		dsn = admin.DatabaseIn(p.dir())

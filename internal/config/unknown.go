@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,21 +14,34 @@ import (
 // Unknown names the variables of environ, NAME=value each, that begin with the
 // prefix and would set no member of the struct that into points to: what Override
 // passes over because it is mistyped. It gives nil, or an *Error for each of them,
-// joined. An empty variable counts as not set, as for Override; so do those that
-// Kubernetes makes for the services of a namespace, whose names may begin alike.
-func Unknown(into any, prefix string, environ []string) error {
+// joined; never with a value. An empty variable counts as not set, as for Override.
+//
+// Two sorts of variables belong to somebody else. Those in others, which is what
+// else of the program begins with the prefix: a name, or the beginning of names
+// ("APP_GUARD_"). And those that Kubernetes makes for the services of a namespace,
+// whose names may begin alike: a service that is called as the program does that.
+func Unknown(into any, prefix string, environ []string, others ...string) error {
 	known := variables(reflect.TypeOf(into).Elem(), prefix)
-	set := make(map[string]bool)
+	var beginnings []string
+	for _, other := range others {
+		if strings.HasSuffix(other, "_") {
+			beginnings = append(beginnings, other)
+		} else {
+			known[other] = true
+		}
+	}
+	set := make(map[string]string)
 	for _, pair := range environ {
 		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, prefix) && value != "" {
-			set[name] = true
+			set[name] = value
 		}
 	}
 	var errs []error
 	for _, variable := range slices.Sorted(maps.Keys(set)) {
 		settable, ours := known[variable]
+		begins := func(beginning string) bool { return strings.HasPrefix(variable, beginning) }
 		switch {
-		case settable, !ours && ofService(variable, set):
+		case settable, slices.ContainsFunc(beginnings, begins), !ours && ofService(variable, set):
 		case ours:
 			errs = append(errs, &Error{File: name(variable), Message: "no variable can set this", Fix: "write it into the file"})
 		default:
@@ -55,28 +70,27 @@ func variables(t reflect.Type, prefix string) map[string]bool {
 	return all
 }
 
-// ofService reports whether Kubernetes set the variable for a service: X_PORT and
-// X_SERVICE_PORT with what follows them, where X_SERVICE_HOST is set, too.
-func ofService(variable string, set map[string]bool) bool {
-	const host = "_SERVICE_HOST"
-	if strings.HasSuffix(variable, host) {
-		return true
-	}
-	for other := range set {
-		if service, ok := strings.CutSuffix(other, host); ok {
-			rest, ok := strings.CutPrefix(variable, service)
-			if ok && (begins(rest, "_PORT") || begins(rest, "_SERVICE_PORT")) {
-				return true
-			}
+// ofServices is what Kubernetes sets for each service X of a namespace: X_SERVICE_HOST
+// and X_SERVICE_PORT, one more for each port that has a name, and what a link of
+// containers was once: X_PORT, and X_PORT_80_TCP with what that consists of. Of X_PORT
+// the value has to look so, too: 8080 is from somebody who wants a program to listen.
+var (
+	ofServices = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+	linkURL    = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+)
+
+// ofService reports whether Kubernetes set the variable for a service.
+func ofService(variable string, set map[string]string) bool {
+	for other, host := range set {
+		service, ok := strings.CutSuffix(other, "SERVICE_HOST")
+		if !ok || net.ParseIP(host) == nil {
+			continue
+		}
+		if rest, ok := strings.CutPrefix(variable, service); ok && ofServices.MatchString(rest) {
+			return rest != "PORT" || linkURL.MatchString(set[variable])
 		}
 	}
 	return false
-}
-
-// begins reports whether text is that word, or goes on after it with another.
-func begins(text, word string) bool {
-	rest, ok := strings.CutPrefix(text, word)
-	return ok && (rest == "" || rest[0] == '_')
 }
 
 // nearest is the way out for a variable that is not known: the one that was

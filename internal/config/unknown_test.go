@@ -53,9 +53,41 @@ func TestUnknownKnowsServices(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, other := range []string{"APP_PORT=80", "APP_ORDERS_PORTS=80", "APP_ORDERS_DATA_DIR=a", "APP_OTHER_SERVICE_PORT=80"} {
+	own := []string{"APP_SERVICE_HOST=fd00::1", "APP_SERVICE_PORT=8080", "APP_SERVICE_PORT_HTTP_2=8080", "APP_PORT_8080_TCP=tcp://[fd00::1]:8080", "APP_PORT=udp://[fd00::1]:8080"}
+	if err := Unknown(new(file), "APP_", own); err != nil {
+		t.Error(err)
+	}
+	for _, other := range []string{
+		"APP_PORT=80", "APP_ORDERS_PORTS=80", "APP_ORDERS_DATA_DIR=a", "APP_OTHER_SERVICE_PORT=80", "APP_ORDERS_PORT_HTTP=80", "APP_ORDERS_PORT_80=tcp://10.0.0.1:80",
+		"APP_ORDERS_PORT_80_TCP_HOST=a", "APP_ORDERS_SERVICE_HOSTS=a", "APP_ORDERS_SERVICE_NAME=a", "APP_OTHER_SERVICE_HOST=auth.example.com",
+	} {
 		if err := Unknown(new(file), "APP_", append(service, other)); err == nil {
 			t.Errorf("%s is taken", other)
+		}
+	}
+	for _, all := range [][]string{append(own, "APP_PORT=8080"), append(own, "APP_PORTS=8080"), own[1:]} {
+		if err := Unknown(new(file), "APP_", all); err == nil || strings.Contains(err.Error(), "8080:") || strings.Contains(err.Error(), "fd00") {
+			t.Errorf("%s: %v", all, err)
+		}
+	}
+}
+
+// TestUnknownKnowsTheOthers: what the rest of the program reads is not mistyped,
+// and may be what was meant.
+func TestUnknownKnowsTheOthers(t *testing.T) {
+	for variable, want := range map[string]string{
+		"APP_MASTER_KEY=x":    "",
+		"APP_GUARD_LISTEN=x":  "",
+		"APP_GUARD_NAEM=x":    "", // the guard refuses it
+		"APP_MASTERKEY=x":     "APP_MASTERKEY: no such variable; write APP_MASTER_KEY, or unset it",
+		"APP_MASTER_KEY_ID=x": "APP_MASTER_KEY_ID: no such variable; ",
+		"APP_GUARDLISTEN=x":   "APP_GUARDLISTEN: no such variable; ",
+		"APP_GUARD=x":         "APP_GUARD: no such variable; ",
+		"APP_NAEM=x":          "APP_NAEM: no such variable; write APP_NAME, or unset it",
+	} {
+		err := Unknown(new(file), "APP_", []string{variable}, "APP_MASTER_KEY", "APP_GUARD_")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%q: %v, want %s", variable, err, want)
 		}
 	}
 }
