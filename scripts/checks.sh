@@ -33,10 +33,11 @@ guards
 
 # variables PLACE: all that the checks read, as it is there.
 variables() {
-  local scope=api.read token=${issuer[$1]:-}/token
+  local scope=api.read token=${issuer[$1]:-}/token domain=${url[auth0]}
   case $1 in
     okta) token=${issuer[okta]}/v1/token ;;
     auth0) scope=list:users token=${url[auth0]}/oauth/token ;;
+    suffixed) domain=${url[suffixed]} ;;
     curity) token=${url[curity]}/oauth/v2/oauth-token ;;
   esac
   printf '%s\n' CA_FILE="$work/ca.crt" STRICT_SCOPE=1 DPOP_ALGS=ES256,RS256 \
@@ -44,13 +45,14 @@ variables() {
     CLIENT_ID="check-$1" CLIENT_SECRET="$CHECK_SECRET" PK_CLIENT_ID="key-$1" DPOP_CLIENT_ID="dpop-$1" PRIVATE_KEY_FILE="$work/right.pem" \
     INTROSPECT_CLIENT_ID=api INTROSPECT_CLIENT_SECRET="$API_SECRET" \
     BASE_URL="${url[okta]}" ORG_URL="${url[okta]}" ADMIN_TOKEN="$OKTA_TOKEN" \
-    AUTH0_DOMAIN="${url[auth0]#https://}" AUTH0_AUDIENCE="${audience[auth0]}" AUTH0_SCOPE=list:users \
+    AUTH0_DOMAIN="${domain#https://}" AUTH0_AUDIENCE="${audience[auth0]}" AUTH0_SCOPE=list:users \
     MGMT_CLIENT_ID=manager MGMT_CLIENT_SECRET="$MGMT_SECRET" \
     CURITY_ISSUER="${issuer[curity]}" CURITY_AUDIENCE="${audience[curity]}" CURITY_TOKEN_URL="${url[curity]}/oauth/v2/oauth-token" \
     TOKEN_SERVER_URL="${url[simple]}"
   case $1 in
     rs256) printf '%s\n' AUDIENCE_PARAM=1 ;;
     auth0) printf '%s\n' AUDIENCE_PARAM=1 JSON_BODY=1 ;;
+    suffixed) printf '%s\n' AUTH0_SUB_SUFFIX=@clients ;;
   esac
 }
 
@@ -116,6 +118,7 @@ of_vendors() {
   passes seed1-okta-dpop okta
   refuses key seed1-okta-dpop okta "$wrong_key"
   both seed2-auth0-m2m auth0
+  both seed2-auth0-m2m suffixed
   passes seed2-auth0-management auth0
   refuses "management secret" seed2-auth0-management auth0 "MGMT_CLIENT_SECRET=wrong-$MGMT_SECRET"
   both seed3-simple-token-server simple

@@ -39,6 +39,7 @@ stands under the server's URL, at its id.`,
 		if cmd == create {
 			m.text(cmd, "dialect", "dialect", "whose programs it serves unmodified, for ever: okta, auth0, curity or simple; it needs --url (default: programs of the standards)")
 		}
+		m.text(cmd, "subject-suffix", "subject_suffix", `what stands behind the client's id in the sub of tokens: "@clients", which is Auth0's (dialect auth0 alone), or "" (default)`)
 		m.text(cmd, "profile", "profile", "standard (default), or fapi2: keys and certificates alone, bound tokens alone")
 		m.text(cmd, "dpop-nonce", "dpop_nonce", "whether a DPoP proof at its token endpoint must hold a nonce of the server's: required (default) or off")
 		m.text(cmd, "replay", "replay", "while the replay memory that nodes share is away: strict (default) refuses, local goes by the node's own")
@@ -63,6 +64,9 @@ func printIssuer(w io.Writer, i admin.Issuer) {
 	// Another issuer than the server's own has its whole place in its URL.
 	if api := (&registry.Issuer{ID: i.ID, Dialect: i.Dialect, URL: i.URL}).Management(i.URL); api != nil {
 		field(w, "management api", api.ID+" ("+api.Identifier+")")
+	}
+	if i.SubjectSuffix != "" {
+		field(w, "sub", "CLIENT-ID"+i.SubjectSuffix)
 	}
 	field(w, "dpop nonce", i.DPoPNonce)
 	field(w, "replay", i.Replay)

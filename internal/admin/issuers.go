@@ -7,7 +7,7 @@ import (
 )
 
 // issuerMembers are what an update of an issuer may name.
-var issuerMembers = []string{"url", "token.", "profile", "audience", "dpop_nonce", "replay", "keys.", "managed_by"}
+var issuerMembers = []string{"url", "token.", "profile", "audience", "subject_suffix", "dpop_nonce", "replay", "keys.", "managed_by"}
 
 // CreateIssuer makes an issuer, and its first signing keys in the same commit.
 func (a *Admin) CreateIssuer(ctx context.Context, actor Actor, i registry.Issuer) (Issuer, int64, error) {

@@ -18,19 +18,20 @@ import (
 
 // Issuer is an issuer as it is shown; its lifetimes are those in effect.
 type Issuer struct {
-	ID        string      `json:"id"`
-	URL       string      `json:"url" doc:"The iss of its tokens"`
-	Token     IssuerToken `json:"token"`
-	Profile   string      `json:"profile"`
-	Dialect   string      `json:"dialect" doc:"Whose programs it serves: okta, auth0, curity or simple; empty: those of the standards"`
-	Audience  string      `json:"audience" doc:"Identifier of the API that is meant when a request names none"`
-	DPoPNonce string      `json:"dpop_nonce" doc:"Whether proofs at the token endpoint need a nonce: required or off"`
-	Replay    string      `json:"replay" doc:"What happens while the shared replay memory is away: strict or local"`
-	Keys      KeySchedule `json:"keys"`
-	ManagedBy string      `json:"managed_by" doc:"The declarative file's set that owns it"`
-	Created   time.Time   `json:"created"`
-	Updated   time.Time   `json:"updated"`
-	Version   int64       `json:"version"`
+	ID            string      `json:"id"`
+	URL           string      `json:"url" doc:"The iss of its tokens"`
+	Token         IssuerToken `json:"token"`
+	Profile       string      `json:"profile"`
+	Dialect       string      `json:"dialect" doc:"Whose programs it serves: okta, auth0, curity or simple; empty: those of the standards"`
+	Audience      string      `json:"audience" doc:"Identifier of the API that is meant when a request names none"`
+	SubjectSuffix string      `json:"subject_suffix" doc:"What stands behind the client's id in the sub of tokens: @clients (dialect auth0 alone) or nothing"`
+	DPoPNonce     string      `json:"dpop_nonce" doc:"Whether proofs at the token endpoint need a nonce: required or off"`
+	Replay        string      `json:"replay" doc:"What happens while the shared replay memory is away: strict or local"`
+	Keys          KeySchedule `json:"keys"`
+	ManagedBy     string      `json:"managed_by" doc:"The declarative file's set that owns it"`
+	Created       time.Time   `json:"created"`
+	Updated       time.Time   `json:"updated"`
+	Version       int64       `json:"version"`
 }
 
 // IssuerToken are the defaults of an issuer's tokens.
@@ -150,7 +151,7 @@ type Key struct {
 func showIssuer(i *registry.Issuer, base string, version int64) Issuer {
 	s := keySettings(i)
 	return Issuer{ID: i.ID, URL: i.Iss(base), Dialect: i.Dialect, Token: IssuerToken{registry.Duration(i.TokenLifetime())},
-		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, Keys: s,
+		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, SubjectSuffix: i.SubjectSuffix, Keys: s,
 		DPoPNonce: cmp.Or(i.DPoPNonce, registry.NonceRequired), Replay: cmp.Or(i.Replay, registry.ReplayStrict),
 		ManagedBy: i.ManagedBy, Created: i.Created, Updated: i.Updated, Version: version}
 }

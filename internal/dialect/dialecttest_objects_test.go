@@ -116,7 +116,7 @@ func (w *world) populate(ctx context.Context) (err error) {
 	a, by := w.node.Admin(), admin.System()
 	for _, i := range []registry.Issuer{
 		{ID: oktaOrg, Dialect: registry.DialectOkta}, {ID: oktaCustom, Dialect: registry.DialectOkta},
-		{ID: oktaOther, Dialect: registry.DialectOkta},
+		{ID: oktaOther, Dialect: registry.DialectOkta}, {ID: auth0Other, Dialect: registry.DialectAuth0, SubjectSuffix: registry.SuffixClients},
 		{ID: auth0, Dialect: registry.DialectAuth0}, {ID: curity, Dialect: registry.DialectCurity}, {ID: simple, Dialect: registry.DialectSimple},
 	} {
 		i.URL = w.issuers[i.ID]

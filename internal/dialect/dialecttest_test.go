@@ -52,7 +52,9 @@ const (
 	curity     = "curity"       // https://localhost:PORT/oauth/v2/oauth-anonymous
 	simple     = "simple"       // https://localhost:PORT
 
-	oktaOther = "okta-other" // https://localhost:PORT, another organisation, which is none of allIssuers
+	// Other organisations, each at https://localhost:PORT, which are none of allIssuers.
+	oktaOther  = "okta-other"
+	auth0Other = "auth0-other" // the sub of its tokens ends in @clients
 )
 
 var allIssuers = []string{standard, oktaOrg, oktaCustom, auth0, curity, simple}
@@ -60,7 +62,7 @@ var allIssuers = []string{standard, oktaOrg, oktaCustom, auth0, curity, simple}
 // tokenPaths are where each issuer's token endpoint is, below the origin.
 var tokenPaths = map[string]string{
 	standard: "/token", oktaOrg: "/oauth2/v1/token", oktaOther: "/oauth2/v1/token", oktaCustom: "/oauth2/default/v1/token",
-	auth0: "/oauth/token", curity: "/oauth/v2/oauth-token", simple: "/authorize",
+	auth0: "/oauth/token", auth0Other: "/oauth/token", curity: "/oauth/v2/oauth-token", simple: "/authorize",
 }
 
 var shared struct {
@@ -150,7 +152,7 @@ func openWorld(ctx context.Context, configure func(*node.Config)) (*world, error
 func (w *world) listen(cfg *node.Config) error {
 	files := cfg.TLS
 	for _, org := range []map[string]string{
-		{standard: ""}, {oktaOrg: "", oktaCustom: "/oauth2/default"}, {oktaOther: ""}, {auth0: ""},
+		{standard: ""}, {oktaOrg: "", oktaCustom: "/oauth2/default"}, {oktaOther: ""}, {auth0: ""}, {auth0Other: ""},
 		{curity: "/oauth/v2/oauth-anonymous"}, {simple: ""},
 	} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")

@@ -215,7 +215,7 @@ func certified(t *testing.T, change func(*Config)) (w *world, held tls.Certifica
 		rw.Write((&jose.KeySet{Keys: []*jose.Key{signer.Key()}}).JSON())
 	})
 	claims := symbolon.Claims{
-		Issuer: srv.URL, Subject: "billing", Audience: []string{"https://orders.example.com"}, Expiry: time.Now().Unix() + 3600, IssuedAt: time.Now().Unix(),
+		Issuer: srv.URL, Subject: "billing@clients", Audience: []string{"https://orders.example.com"}, Expiry: time.Now().Unix() + 3600, IssuedAt: time.Now().Unix(),
 		ID: "j1", ClientID: "billing", Scope: "orders:read", Confirmation: &symbolon.Confirmation{X5TS256: symbolon.CertificateThumbprint(held.Certificate[0])},
 	}
 	if token, err = signer.Sign(claims.AppendJSON(nil)); err != nil {
@@ -273,6 +273,10 @@ func certificatesOfConnections(t *testing.T, form string) {
 			t.Errorf("%s: %d, want %d", name, resp.StatusCode, c.status)
 		}
 		for _, a := range w.reached() {
+			// Who the client is, its id says: sub may be another text.
+			if a.Header.Get("X-Auth-Client-Id") != "billing" || a.Header.Get("X-Auth-Subject") != "billing@clients" {
+				t.Errorf("%s: the API was told %q", name, a.Header)
+			}
 			if a.Header["Client-Cert"] != nil || a.Header["X-Client-Cert"] != nil {
 				t.Errorf("%s: the API got %q", name, a.Header)
 			}

@@ -12,6 +12,7 @@ func knownDialect(name string) bool { return name == "" || slices.Contains(diale
 
 // dialect checks what a vendor's programs take for granted of an issuer.
 func (p *problems) dialect(i *Issuer) {
+	p.subjectSuffix(i)
 	if i.Dialect == "" {
 		return
 	}
@@ -35,6 +36,18 @@ func (p *problems) dialect(i *Issuer) {
 	}
 	if _, path, err := splitURL(i.URL); err == nil {
 		p.dialectPath(i, path)
+	}
+}
+
+// subjectSuffix lets an issuer write another sub than RFC 9068 §2.2 asks for where a
+// vendor's programs were written for it, and what these compare.
+func (p *problems) subjectSuffix(i *Issuer) {
+	switch {
+	case i.SubjectSuffix == "":
+	case i.Dialect != DialectAuth0:
+		p.add("subject_suffix", "the sub of a token is the client's id (RFC 9068 §2.2): programs for Auth0 alone know another", "remove it, or write it at an issuer with the dialect auth0")
+	case i.SubjectSuffix != SuffixClients:
+		p.add("subject_suffix", "not what Auth0 has behind a client's id", `write "`+SuffixClients+`", or remove it`)
 	}
 }
 

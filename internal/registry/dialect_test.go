@@ -47,6 +47,13 @@ func TestValidateDialectIssuer(t *testing.T) {
 		{name: "without a url", change: of(DialectAuth0, ""), path: "url", says: "host or port of its own"},
 		{name: "with a url that is none", change: of(DialectAuth0, "vendor.example.com"), path: "url", says: "https://"},
 		{name: "the default issuer", change: func(i *Issuer) { i.ID, i.Dialect = DefaultIssuer, DialectOkta }, path: "dialect", says: "another issuer"},
+		{name: "auth0 with Auth0's sub", change: with(DialectAuth0, host, func(i *Issuer) { i.SubjectSuffix = "@clients" })},
+		{name: "auth0 with another sub", change: with(DialectAuth0, host, func(i *Issuer) { i.SubjectSuffix = "@client" }), path: "subject_suffix", says: `write "@clients", or remove it`},
+		{name: "auth0 with a sub in other letters", change: with(DialectAuth0, host, func(i *Issuer) { i.SubjectSuffix = "@Clients" }), path: "subject_suffix"},
+		{name: "okta with Auth0's sub", change: with(DialectOkta, host, func(i *Issuer) { i.SubjectSuffix = "@clients" }), path: "subject_suffix", says: "dialect auth0"},
+		{name: "curity with Auth0's sub", change: with(DialectCurity, host+"/a", func(i *Issuer) { i.SubjectSuffix = "@clients" }), path: "subject_suffix"},
+		{name: "simple with Auth0's sub", change: with(DialectSimple, host, func(i *Issuer) { i.SubjectSuffix = "@clients" }), path: "subject_suffix"},
+		{name: "a standard issuer with Auth0's sub", change: func(i *Issuer) { i.SubjectSuffix = "@clients" }, path: "subject_suffix", says: "RFC 9068 §2.2"},
 		{name: "fapi2", change: with(DialectOkta, host, func(i *Issuer) { i.Profile = ProfileFAPI2 }), path: "profile", says: "remove one"},
 	})
 }

@@ -66,6 +66,10 @@ const (
 	DialectSimple = "simple"
 )
 
+// SuffixClients is what Auth0 has behind the client's id in the sub of tokens that a
+// program gets for itself. No client's id has an @.
+const SuffixClients = "@clients"
+
 // Issuer is an iss URL with its own signing keys and token defaults.
 type Issuer struct {
 	Meta
@@ -75,6 +79,9 @@ type Issuer struct {
 	Profile  string      `json:"profile,omitempty"`  // ProfileStandard when empty; ProfileFAPI2
 	Dialect  string      `json:"dialect,omitempty"`  // whose programs it serves, for ever; empty: those of the standards
 	Audience string      `json:"audience,omitempty"` // identifier of the API that is meant when a request names none
+	// SubjectSuffix stands behind the client's id in the sub of tokens: SuffixClients,
+	// or nothing. Who the client is, its id alone says.
+	SubjectSuffix string `json:"subject_suffix,omitempty"`
 	// DPoPNonce says whether proofs at the token endpoint need a nonce; empty:
 	// NonceRequired.
 	DPoPNonce string      `json:"dpop_nonce,omitempty"`

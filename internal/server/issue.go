@@ -33,8 +33,9 @@ func (s *Server) issue(c *call) error {
 	}
 	claims := symbolon.Claims{
 		Issuer: c.Issuer.Iss,
-		// RFC 9068 §2.2: without a resource owner, sub identifies the client.
-		Subject:  c.record.Client,
+		// RFC 9068 §2.2: without a resource owner, sub identifies the client. What may
+		// stand behind its id is for programs that compare it: nothing here reads sub.
+		Subject:  c.record.Client + c.Issuer.SubjectSuffix,
 		Audience: d.Audience,
 		Expiry:   m.expires,
 		IssuedAt: issued,

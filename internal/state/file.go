@@ -39,8 +39,9 @@ type issuer struct {
 		Announce registry.Duration `yaml:"announce"`
 	} `yaml:"keys"`
 
-	DPoPNonce string `yaml:"dpop_nonce"`
-	Replay    string `yaml:"replay"`
+	SubjectSuffix string `yaml:"subject_suffix"`
+	DPoPNonce     string `yaml:"dpop_nonce"`
+	Replay        string `yaml:"replay"`
 
 	place *config.Value
 }
@@ -53,7 +54,8 @@ func (i *issuer) UnmarshalConfig(v *config.Value) error {
 
 func (i *issuer) object() registry.Issuer {
 	return registry.Issuer{
-		ID: i.ID, URL: i.URL, Profile: i.Profile, Dialect: i.Dialect, Audience: i.Audience, DPoPNonce: i.DPoPNonce, Replay: i.Replay,
+		ID: i.ID, URL: i.URL, Profile: i.Profile, Dialect: i.Dialect, Audience: i.Audience, SubjectSuffix: i.SubjectSuffix,
+		DPoPNonce: i.DPoPNonce, Replay: i.Replay,
 		Token: registry.IssuerToken{Lifetime: i.Token.Lifetime},
 		Keys:  registry.KeySchedule{Rotate: i.Keys.Rotate, Announce: i.Keys.Announce},
 	}

@@ -25,6 +25,7 @@ issuers:
   - {id: partners}                                                    # <url>/partners, or its own url: (host, port and path count)
   - {id: okta, url: "https://okta.example.com", dialect: okta}
   - {id: okta-default, url: "https://okta.example.com/oauth2/default", dialect: okta, audience: "api://default"}
+  - {id: auth0, url: "https://auth0.example.com", dialect: auth0, subject_suffix: "@clients"}
 apis:
   - id: orders
     issuer: default
@@ -91,6 +92,7 @@ func TestExample(t *testing.T) {
 			{Object: registry.Issuer{ID: "partners"}},
 			{Object: registry.Issuer{ID: "okta", URL: "https://okta.example.com", Dialect: "okta"}, Fields: admin.Fields{"dialect", "url"}},
 			{Object: registry.Issuer{ID: "okta-default", URL: "https://okta.example.com/oauth2/default", Dialect: "okta", Audience: "api://default"}, Fields: admin.Fields{"audience", "dialect", "url"}},
+			{Object: registry.Issuer{ID: "auth0", URL: "https://auth0.example.com", Dialect: "auth0", SubjectSuffix: "@clients"}, Fields: admin.Fields{"dialect", "subject_suffix", "url"}},
 		},
 		APIs: []admin.Named[registry.API]{{
 			Object: registry.API{ID: "orders", Issuer: "default", Identifier: "https://orders.example.com",
@@ -259,6 +261,8 @@ func TestMistakesAreToldWithTheirPlace(t *testing.T) {
 		{"dialect at a wrong path", "issuers:\n  - {id: o, dialect: okta, url: \"https://o.example/oauth2/v1\"}\n", `state.yaml:2:33: issuers.o.url: not where Okta has authorization servers; write https://HOST for`},
 		{"dialect with a strict profile", "issuers:\n  - {id: o, dialect: auth0, url: \"https://o.example\", profile: fapi2}\n", `state.yaml:2:64: issuers.o.profile: a dialect lets pass what the profile fapi2 forbids; remove one of them`},
 		{"dialect without nonces", "issuers:\n  - {id: o, dialect: okta, url: \"https://o.example\", dpop_nonce: off}\n", `state.yaml:2:66: issuers.o.dpop_nonce: programs for Okta`},
+		{"another sub", "issuers:\n  - {id: o, dialect: auth0, url: \"https://o.example\", subject_suffix: \"@x\"}\n", `state.yaml:2:71: issuers.o.subject_suffix: not what Auth0 has behind a client's id; write "@clients", or remove it`},
+		{"another sub at a standard issuer", "issuers:\n  - {id: o, subject_suffix: \"@clients\"}\n", `state.yaml:2:29: issuers.o.subject_suffix: the sub of a token is the client's id (RFC 9068 §2.2)`},
 		{"token role", "operator_tokens:\n  - {id: ci, role: root, issuers: [okta], value_from: {env: CI_TOKEN}}\n", `state.yaml:2:20: operator_tokens.ci.role: not a role; write "viewer", "operator" or "admin"`},
 		{"token issuers", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [], value_from: {env: CI_TOKEN}}\n", `state.yaml:2:28: operator_tokens.ci.issuers: missing: a token is good at some issuers, never at all; name one at least`},
 		{"token issuer", "operator_tokens:\n  - {id: ci, role: viewer, issuers: [Okta], value_from: {env: CI_TOKEN}}\n", `state.yaml:2:38: operator_tokens.ci.issuers.0: not an id`},
@@ -314,13 +318,13 @@ func TestWhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ kind, id, path, want string }{
-		{registry.KindClient, "billing", "access.orders.orders:read", "state.yaml:30:23"},
-		{registry.KindClient, "billing", "secrets.s1.id", "state.yaml:24:20"},
-		{registry.KindClient, "billing", "spent.s0", "state.yaml:17:5"},
-		{registry.KindClient, "billing", "", "state.yaml:17:5"},
-		{registry.KindAPI, "orders", "scopes.orders:write", "state.yaml:12:40"},
+		{registry.KindClient, "billing", "access.orders.orders:read", "state.yaml:31:23"},
+		{registry.KindClient, "billing", "secrets.s1.id", "state.yaml:25:20"},
+		{registry.KindClient, "billing", "spent.s0", "state.yaml:18:5"},
+		{registry.KindClient, "billing", "", "state.yaml:18:5"},
+		{registry.KindAPI, "orders", "scopes.orders:write", "state.yaml:13:40"},
 		{registry.KindIssuer, "okta-default", "audience", "state.yaml:7:97"},
-		{registry.KindOperator, "ann", "role", "state.yaml:33:72"},
+		{registry.KindOperator, "ann", "role", "state.yaml:34:72"},
 		{registry.KindClient, "other", "access", ""},
 		{registry.KindKey, "billing", "", ""},
 	} {
@@ -365,7 +369,7 @@ func TestPlaced(t *testing.T) {
 		{Kind: registry.KindClient, ID: "billing", Path: "access.orders", Message: "there is no API orders", Fix: "create it first"},
 		{Kind: registry.KindClient, ID: "other", Message: "wrong"},
 	}
-	want := "state.yaml:30:14: client \"billing\": access.orders: there is no API orders; create it first\nclient \"other\": wrong"
+	want := "state.yaml:31:14: client \"billing\": access.orders: there is no API orders; create it first\nclient \"other\": wrong"
 	if got := Placed(fmt.Errorf("apply: %w", problems), r); got == nil || got.Error() != want {
 		t.Errorf("got %v\nwant %s", got, want)
 	}

@@ -89,6 +89,7 @@ func issuerMap(o *registry.Issuer, b *members) {
 	b.group("token", func(g *members) { g.add("lifetime", o.Token.Lifetime.String()) })
 	b.add("profile", o.Profile)
 	b.add("audience", o.Audience)
+	b.add("subject_suffix", o.SubjectSuffix)
 	b.add("dpop_nonce", o.DPoPNonce)
 	b.add("replay", o.Replay)
 	b.group("keys", func(g *members) {

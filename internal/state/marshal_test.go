@@ -46,6 +46,10 @@ issuers:
     url: https://okta.example.com/oauth2/default
     dialect: okta
     audience: api://default
+  - id: auth0
+    url: https://auth0.example.com
+    dialect: auth0
+    subject_suffix: '@clients'
 apis:
   - id: orders
     issuer: default

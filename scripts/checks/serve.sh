@@ -48,12 +48,12 @@ start() {
 
 serve() {
   local listen=() place port state=()
-  for place in default okta auth0 curity simple; do
+  for place in default okta auth0 suffixed curity simple; do
     read -r port
     url[$place]=https://localhost:$port
     listen+=("\"127.0.0.1:$port\"")
     state+=(-e "s|@$place@|${url[$place]}|g")
-  done < <(ports 5)
+  done < <(ports 6)
   sed "${state[@]}" "$here/scripts/checks/state.yaml" >"$work/state.yaml"
   cat >"$work/symbolon.yaml" <<YAML
 url: ${url[default]}
