@@ -92,6 +92,29 @@ func TestSoManyRevokedTokens(t *testing.T) {
 	})
 }
 
+// TestRevokedTokensOfAnIssuer: all clients of an issuer together have a bound, before
+// which there is little left for each, so that some that revoke all that they get
+// leave room for the others. Another issuer has its own.
+func TestRevokedTokensOfAnIssuer(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		end := w.clock.now().Add(time.Minute)
+		revoke := func(client string, atIssuer int) error {
+			jti := fmt.Sprint(client, "-", w.head())
+			return w.RevokeToken(w.Context(), OfClient(client, ""), IssuedToken{Issuer: "default", Client: client, JTI: jti, Expires: end, AtIssuer: atIssuer})
+		}
+		w.revokedBefore("billing", fewRevoked, end)
+		w.ok(revoke("billing", crowdedIssuer-1))
+		w.refused(revoke("billing", crowdedIssuer), TooMany, "100000 tokens of issuer default", "101 of them by client billing", "symbolon deny tokens billing")
+		w.ok(revoke("other", crowdedIssuer))
+		w.ok(revoke("other", fullIssuer-1))
+		w.refused(revoke("other", fullIssuer), TooMany, "200000 tokens of issuer default")
+		w.refused(revoke("third", fullIssuer), TooMany)
+		// What is denied already needs no room.
+		again := IssuedToken{Issuer: "default", Client: "billing", JTI: fmt.Sprintf("%022d", 0), Expires: end, AtIssuer: fullIssuer}
+		w.ok(w.RevokeToken(w.Context(), OfClient("billing", ""), again))
+	})
+}
+
 // TestManyRevokedTokensGo: those of one client and of others, some at a time, from
 // each store.
 func TestManyRevokedTokensGo(t *testing.T) {

@@ -18,6 +18,7 @@ type Denials struct {
 	count    int
 	denied   denied
 	merged   []MergedDenial // by id
+	tokens   map[string]int // how many name a single token, by the id of the issuer; never changed in place
 
 	// In the order of their commits; fresh is small, and in no order. Both still
 	// have some that are gone: byID says which.
@@ -39,6 +40,14 @@ func (x *Denials) Len() int {
 		return 0
 	}
 	return x.count
+}
+
+// Tokens is how many single tokens of the issuer with that id are denied.
+func (x *Denials) Tokens(issuer string) int {
+	if x == nil {
+		return 0
+	}
+	return x.tokens[issuer]
 }
 
 // Get is the denial of that id; nil when there is none.
@@ -113,6 +122,7 @@ func (x *Denials) With(docs []Doc) *Denials {
 	next.byID = next.byID.edit(len(changes))
 	next.denied = next.denied.edit(changes)
 	merged := next.mergedWith(changes)
+	next.tokens = next.tokensWith(changes)
 	var fresh []*Denial
 	for _, c := range changes {
 		next.byID.set(c.id, c.now)
@@ -199,6 +209,23 @@ func (x *Denials) order(fresh []*Denial) {
 	}
 	slices.SortFunc(all, func(a, b *Denial) int { return cmp.Compare(a.Commit, b.Commit) })
 	x.ordered, x.fresh = all, nil
+}
+
+// tokensWith counts the tokens that are denied after the changes.
+func (x *Denials) tokensWith(changes []denialChange) map[string]int {
+	more := make(map[string]int)
+	for _, c := range changes {
+		if c.was != nil && c.was.What == DenyJTI {
+			more[c.was.Issuer]--
+		}
+		if c.now != nil && c.now.What == DenyJTI {
+			more[c.now.Issuer]++
+		}
+	}
+	for issuer, n := range x.tokens {
+		more[issuer] += n
+	}
+	return more
 }
 
 // mergedWith are the pending denials that became denials, after the changes.

@@ -245,7 +245,7 @@ func toldOf(list []Warning) (told []string) {
 // says is what a snapshot says of denials: which there are, in which commits, and
 // what they refuse.
 func says(s *Snapshot) string {
-	out := fmt.Sprintln(s.Position, s.Denials.Len(), len(s.APIs), s.Merged(historyTime.Add(99*time.Second)))
+	out := fmt.Sprintln(s.Position, s.Denials.Len(), s.Denials.Tokens("default"), s.Denials.Tokens("partners"), len(s.APIs), s.Merged(historyTime.Add(99*time.Second)))
 	for _, commit := range []int64{0, s.Seq / 2, s.Seq - 1, s.Seq} {
 		var ids []string
 		n := 0
@@ -274,6 +274,27 @@ func jti(t testing.TB, i int) Doc {
 	d := Denial{What: DenyJTI, Issuer: "default", JTI: fmt.Sprintf("%022d", i)}
 	text := doc(t, KindDenial, DenialID(&d), &d)
 	return NewDoc(KindDenial, text.ID, int64(i+1), text.Doc)
+}
+
+// TestTokensAreCounted: of each issuer its own, those that were deleted not.
+func TestTokensAreCounted(t *testing.T) {
+	jtiAt := func(issuer, id string, seq int64) Doc {
+		d := Denial{What: DenyJTI, Issuer: issuer, JTI: id}
+		text := doc(t, KindDenial, DenialID(&d), &d)
+		return NewDoc(KindDenial, text.ID, seq, text.Doc)
+	}
+	other := Denial{What: DenyClient, Client: "billing"}
+	client := doc(t, KindDenial, DenialID(&other), &other)
+	x := NewDenials([]Doc{jtiAt("default", "a", 1), jtiAt("default", "b", 2), jtiAt("partners", "a", 3), NewDoc(KindDenial, client.ID, 4, client.Doc)})
+	next := x.With([]Doc{jtiAt("default", "b", 5), jtiAt("default", "c", 6), {Kind: KindDenial, ID: "jti:partners:a"}})
+	for issuer, want := range map[string][2]int{"default": {2, 3}, "partners": {1, 0}, "nobody": {0, 0}} {
+		if got := [2]int{x.Tokens(issuer), next.Tokens(issuer)}; got != want {
+			t.Errorf("%s: %v, want %v", issuer, got, want)
+		}
+	}
+	if (*Denials)(nil).Tokens("default") != 0 {
+		t.Error("of none there are some")
+	}
 }
 
 // TestOneDenialMoreIsCheap: of thousands of commits with one denial each, one in a

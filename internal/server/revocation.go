@@ -31,7 +31,7 @@ var (
 		"the token was issued to another client; a client can revoke its own tokens only, operators any")
 	errRevokedEnough = &symbolon.Error{
 		Code:        symbolon.TooManyRequests,
-		Description: "the client has revoked as many tokens as are kept until they expire; let them expire, or have an operator deny all of the client's tokens at once",
+		Description: "as many tokens are revoked, by the client or by all clients of the issuer, as are kept until they expire; let them expire, or have an operator deny all of the client's tokens at once",
 		RetryAfter:  time.Minute,
 	}
 	// RFC 7009 §2.2.1: the client must assume that the token still exists.
@@ -72,6 +72,7 @@ func (s *Server) storeRevoked(ctx context.Context, c *call, t *issuedToken) erro
 	const name, clause, stored = "revocation", "RFC 7009 §2.2", "stored"
 	err := s.cfg.Revoker.RevokeToken(ctx, admin.OfClient(c.record.Client, c.record.RequestID), admin.IssuedToken{
 		Issuer: c.Issuer.ID, Client: c.record.Client, JTI: t.claims.ID, Expires: time.Unix(t.claims.Expiry, 0),
+		AtIssuer: c.Snapshot.Denials.Tokens(c.Issuer.ID),
 	})
 	if err == nil {
 		c.trace.OK(name, clause, stored, "jti "+t.claims.ID)

@@ -14,6 +14,7 @@ import (
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/keys"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // TestRFC7009_2_1_AClientRevokesItsOwnToken: 200 without a body, and from then on
@@ -116,12 +117,14 @@ func TestRFC7009_2_2_OnlyVerifiedTokensAreStored(t *testing.T) {
 		t.Errorf("stored: %+v", stored.asked)
 	}
 	// What they all differ from.
+	f.deny(registry.Denial{What: registry.DenyJTI, Issuer: "default", JTI: "another"})
+	f.deny(registry.Denial{What: registry.DenyJTI, Issuer: "partners", JTI: "another"})
 	w := f.about("/revoke", "billing", opaque)
 	if w.Code != http.StatusOK || len(stored.asked) != 1 {
 		t.Fatalf("%d, stored %+v", w.Code, stored.asked)
 	}
 	got := stored.asked[0]
-	if got.Issuer != "default" || got.Client != "billing" || len(got.JTI) != 22 || !got.Expires.Equal(start.Truncate(time.Second).Add(time.Hour)) {
+	if got.Issuer != "default" || got.Client != "billing" || len(got.JTI) != 22 || !got.Expires.Equal(start.Truncate(time.Second).Add(time.Hour)) || got.AtIssuer != 1 {
 		t.Errorf("%+v", got)
 	}
 	if by := stored.by[0]; by.Name != "client:billing" || by.RequestID != w.Header().Get("Request-Id") {
