@@ -172,6 +172,9 @@ func TestSetsThatAreNotTaken(t *testing.T) {
 			f.update(func() { hostile(f); f.set.Entries, f.commits, f.set.Seq = nil, nil, f.set.Seq+1 })
 			asked := f.asked.Load()
 			until(t, "it was asked again", func() bool { return f.asked.Load() > asked && strings.Contains(log.String(), "cannot be followed") })
+			if why := "its operator has to deny clients"; (name == "an endless body") != strings.Contains(log.String(), why) {
+				t.Errorf("an operator is told so: %s", &log)
+			}
 			denied, good := f.token(t, func(c *symbolon.Claims) { c.ID = "denied" }), f.token(t, nil)
 			if _, err := check(a, denied); !refusedWith(err, errRevoked) {
 				t.Errorf("what was denied: %v", err)

@@ -116,7 +116,7 @@ func (f *follower) ask(at string, held *heldSet) (text string, again time.Durati
 	case err != nil:
 		return "", 0, fmt.Errorf("%s broke off: %w", at, err)
 	case len(body) > maxSet:
-		return "", 0, &statusError{at, resp.StatusCode, fmt.Sprintf(" with more than %d bytes", maxSet)}
+		return "", 0, &statusError{at, resp.StatusCode, fmt.Sprintf(" with more than %d bytes, which no validator takes: its operator has to deny clients instead of single tokens, or give tokens shorter lifetimes", maxSet)}
 	}
 	return string(body), 0, nil
 }

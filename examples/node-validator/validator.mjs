@@ -12,7 +12,7 @@ const MAX_AGE = 30 // seconds since the issuer was heard: from then on tokens ar
 
 async function get (url, timeout = 10_000) {
   const resp = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(timeout) })
-  if (!resp.ok) throw Object.assign(new Error(`${url}: ${resp.status}`), { status: resp.status, retryAfter: Number(resp.headers.get('retry-after')) || 0 })
+  if (resp.status !== 200) throw Object.assign(new Error(`${url}: ${resp.status}`), { retryAfter: Number(resp.headers.get('retry-after')) || 0 })
   const parts = []
   let size = 0
   for await (const part of resp.body) {
@@ -24,12 +24,14 @@ async function get (url, timeout = 10_000) {
 
 // Keys by kid, fetched again when one is missing, at most once in 30 seconds.
 function keySet (url, pick) {
-  let keys = new Map(); let fetched = -Infinity
+  let keys = new Map(); let fetched = -Infinity; let fetching
   return async kid => {
-    if (!keys.has(kid) && now() - fetched >= 30) {
+    if (!keys.has(kid) && Math.abs(now() - fetched) >= 30) {
       fetched = now()
-      keys = new Map(JSON.parse(await get(url)).keys.filter(pick).map(k => [k.kid, createPublicKey({ key: k, format: 'jwk' })]))
+      fetching = get(url).then(text => { keys = new Map(JSON.parse(text).keys.filter(pick).map(k => [k.kid, createPublicKey({ key: k, format: 'jwk' })])) })
+        .catch(err => { throw Object.assign(new Error(err.message), { away: true }) })
     }
+    if (!keys.has(kid)) await fetching
     if (!keys.has(kid)) throw new Error('no such key')
     return keys.get(kid)
   }
@@ -46,7 +48,7 @@ async function open (text, alg, typ, keyOf) {
   const parts = text.split('.')
   if (parts.length !== 3) throw new Error('not a JWS')
   const [header, payload] = parts.slice(0, 2).map(p => JSON.parse(decode(p)))
-  if (header.alg !== alg || header.typ !== typ || header.crit) throw new Error('another kind of JWS')
+  if (header.alg !== alg || header.typ !== typ || 'crit' in header) throw new Error('another kind of JWS')
   const key = { key: await keyOf(header.kid), dsaEncoding: 'ieee-p1363' }
   if (!verify(alg === 'EdDSA' ? null : 'sha256', `${parts[0]}.${parts[1]}`, key, decode(parts[2]))) throw new Error('wrong signature')
   return { header, payload }
@@ -65,7 +67,7 @@ async function take (text) {
   const positive = [s.as_of, s.exp, ...s.entries.flatMap(e => e.slice(1)), ...s.pending.map(p => p[2])]
   const integers = [s.epoch, s.seq, s.since ?? 0, ...positive]
   const texts = [s.journal ?? '', ...s.merged, ...s.pending.map(p => p[0])]
-  if (!integers.every(n => Number.isSafeInteger(n) && n >= 0) || positive.includes(0) || !texts.every(t => typeof t === 'string') ||
+  if (!integers.every(n => Number.isSafeInteger(n) && n >= 0) || positive.includes(0) || !texts.every(t => typeof t === 'string') || s.pending.some(p => p[0] === '') ||
     !s.entries.every(e => (e.length === 2 || e.length === 3) && decode(e[0]).length === 16) ||
     !s.pending.every(p => p.length === 3 && decode(p[1]).length === 16)) throw new Error('not a revocation set')
   if (s.iss !== issuer || s.exp + 60 <= now()) throw new Error('another issuer, or too old')
@@ -93,8 +95,8 @@ async function follow () {
       [pause, wait] = [500, 20]
     } catch (err) {
       console.error(`the revocation set: ${err.message}`)
-      await sleep(Math.max(pause * (1 + Math.random() / 5), (err.retryAfter ?? 0) * 1000));
-      [pause, wait] = [Math.min(pause * 2, 10_000), err.status === 503 ? 0 : 20]
+      await sleep(Math.max(pause * (1 + Math.random() / 5), Math.min(err.retryAfter ?? 0, 60) * 1000));
+      [pause, wait] = [Math.min(pause * 2, 10_000), 0] // who is back is heard at once
     }
   }
 }
@@ -111,12 +113,12 @@ function denied (c, kid) {
 createServer(async (req, resp) => {
   const refuse = (status, description) => resp.writeHead(status, status === 401 ? { 'WWW-Authenticate': `Bearer error="invalid_token", error_description="${description}"` } : {}).end()
   try {
-    if (now() - held.heard > MAX_AGE) return refuse(503)
+    if (Math.abs(now() - held.heard) > MAX_AGE) return refuse(503)
     const token = /^Bearer ([\w.-]+)$/i.exec(req.headers.authorization ?? '')?.[1]
     const { header, payload: c } = await open(token ?? '', 'ES256', 'at+jwt', tokenKeys)
     if (c.iss !== issuer || ![c.aud].flat().includes(audience) || !(c.exp + 10 > now()) || c.cnf) return refuse(401, 'the access token is not for this API')
     if (denied(c, header.kid)) return refuse(401, 'the access token was revoked: ask for a new one')
     resp.end(`hello ${c.client_id}\n`)
-  } catch { refuse(401, 'the access token cannot be used') }
+  } catch (err) { err.away ? refuse(503) : refuse(401, 'the access token cannot be used') }
 }).listen(port, '127.0.0.1', function () { console.log(`listening on ${this.address().port}`) })
 follow()

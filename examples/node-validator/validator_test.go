@@ -36,9 +36,10 @@ type front struct {
 	*httptest.Server
 	to *httputil.ReverseProxy
 
-	mu    sync.Mutex
-	next  func(w http.ResponseWriter, r *http.Request) // nil: the server answers
-	asked chan bool                                    // a request for the set; whether the server gets it
+	mu     sync.Mutex
+	next   func(w http.ResponseWriter, r *http.Request) // nil: always
+	always func(w http.ResponseWriter, r *http.Request) // nil: the server answers
+	asked  chan bool                                    // a request for the set; whether the server gets it
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -48,6 +49,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	forge := f.next
+	if forge == nil {
+		forge = f.always
+	}
 	f.next = nil
 	f.mu.Unlock()
 	f.asked <- forge == nil
@@ -66,7 +70,7 @@ type world struct {
 	log   bytes.Buffer
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, options ...string) *world {
 	w := &world{T: t, front: &front{asked: make(chan bool, 1000)}}
 	w.front.Server = httptest.NewServer(w.front)
 	t.Cleanup(w.front.Close)
@@ -91,7 +95,7 @@ func newWorld(t *testing.T) *world {
 		ID: "orders", Issuer: registry.DefaultIssuer, Identifier: audience, Scopes: map[string]registry.Scope{"read": {}},
 	})
 	w.ok(err)
-	w.start()
+	w.start(options...)
 	return w
 }
 
@@ -103,34 +107,44 @@ func (w *world) ok(err error) {
 }
 
 // start runs the validator until the test ends.
-func (w *world) start() {
-	cmd := exec.Command("node", "validator.mjs", w.front.URL, audience, "0")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.Stderr = &w.log
-	stdout, err := cmd.StdoutPipe()
-	w.ok(err)
-	if err := cmd.Start(); err != nil {
-		w.Fatalf("%v: this test needs Node.js 20 or later", err)
-	}
-	w.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if w.Failed() {
-			w.Logf("the validator says:\n%s", &w.log)
-		}
-	})
-	lines := bufio.NewScanner(stdout)
-	if !lines.Scan() {
-		w.Fatal("the validator did not start")
-	}
-	var port int
-	_, err = fmt.Sscanf(lines.Text(), "listening on %d", &port)
-	w.ok(err)
-	w.api = fmt.Sprintf("http://127.0.0.1:%d/", port)
-	go io.Copy(io.Discard, stdout)
+func (w *world) start(options ...string) {
+	w.api = startNode(w.T, w.front.URL, &w.log, options...)
 	// The second request says that the answer to the first was taken.
 	<-w.front.asked
 	<-w.front.asked
+}
+
+// startNode runs a validator for tokens of the issuer until the test ends, with
+// options of Node's, and gives its URL.
+func startNode(t *testing.T, issuer string, log *bytes.Buffer, options ...string) (api string) {
+	t.Helper()
+	cmd := exec.Command("node", append(options, "validator.mjs", issuer, audience, "0")...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = log
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatalf("%v: this test needs Node.js 20 or later", err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Logf("the validator says:\n%s", log)
+		}
+	})
+	lines := bufio.NewScanner(stdout)
+	var port int
+	if lines.Scan() {
+		fmt.Sscanf(lines.Text(), "listening on %d", &port)
+	}
+	if port == 0 {
+		t.Fatal("the validator did not start")
+	}
+	go io.Copy(io.Discard, stdout)
+	return fmt.Sprintf("http://127.0.0.1:%d/", port)
 }
 
 // token makes a client and gets it a token.
@@ -266,6 +280,7 @@ func (w *world) settle() {
 // TestWhatIsNoSetIsNotTaken: whatever the validator is answered, what is denied
 // stays denied, what is good stays good, and it goes on following.
 func TestWhatIsNoSetIsNotTaken(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	status, older := w.do(w.ask("/revocations"))
 	if status != http.StatusOK {
@@ -312,6 +327,7 @@ func TestWhatIsNoSetIsNotTaken(t *testing.T) {
 			rw.Header().Set("Retry-After", "1")
 			rw.WriteHeader(http.StatusServiceUnavailable)
 		},
+		"no connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"an endless body": func(rw http.ResponseWriter, _ *http.Request) {
 			for err := error(nil); err == nil; {
 				_, err = rw.Write(bytes.Repeat([]byte("A"), 1<<20))

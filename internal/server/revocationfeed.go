@@ -62,7 +62,7 @@ type feed struct {
 
 	signing sync.Mutex // one text is signed once, however many wait for it
 	texts   map[part]*signedSet
-	large   bool // it was told that the set is
+	large   int // octets of the longest one
 }
 
 func newFeed(fs *feeds, issuer *registry.IssuerView) *feed {

@@ -114,7 +114,14 @@ func TestALongSetIsTold(t *testing.T) {
 	}
 	feed.tellLarge(largeSet + 1)
 	feed.tellLarge(largeSet + 2)
-	if text := f.log.String(); strings.Count(text, words) != 1 || !strings.Contains(text, "shorter lifetimes") || !strings.Contains(text, base) {
+	feed.tellLarge(longestSet)
+	if text := f.log.String(); strings.Count(text, words) != 1 || !strings.Contains(text, "shorter lifetimes") || !strings.Contains(text, base) || strings.Contains(text, "too long for validators, which read 32 MiB: those") {
 		t.Errorf("it was told so: %s", text)
+	}
+	feed.tellLarge(longestSet + 1)
+	feed.tellLarge(1)
+	feed.tellLarge(longestSet + 2)
+	if text := f.log.String(); strings.Count(text, "do not know what is denied") != 1 || strings.Count(text, words) != 1 {
+		t.Errorf("when it was too long it was told so: %s", text)
 	}
 }

@@ -69,18 +69,25 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 	return t.text, nil
 }
 
-// largeSet is how many octets of a set an operator hears of: validators read 32 MiB
-// and no more.
-const largeSet = 24 << 20
+// What an operator hears of: how many octets of a set are nearly, and really, more
+// than validators read.
+const (
+	largeSet   = 24 << 20
+	longestSet = 32 << 20
+)
 
-// tellLarge warns once of a set that validators will soon not be able to read.
+// tellLarge warns once of a set that validators will soon not be able to read, and
+// once of one that they cannot: those that start would not know what is denied.
 func (f *feed) tellLarge(octets int) {
-	if octets <= largeSet || f.large {
-		return
+	was := f.large
+	f.large = max(was, octets)
+	const fix = "give tokens shorter lifetimes: one that is revoked stands in the set until it has expired; `symbolon deny tokens CLIENT` takes one entry for all of a client"
+	switch {
+	case octets > longestSet && was <= longestSet:
+		f.config.Logger.Error("the revocation set is too long for validators, which read 32 MiB: those that start do not take it, and do not know what is denied", "issuer", f.iss, "octets", octets, "fix", fix)
+	case octets > largeSet && was <= largeSet:
+		f.config.Logger.Warn("the revocation set is nearly too long for validators, which read 32 MiB", "issuer", f.iss, "octets", octets, "fix", fix)
 	}
-	f.large = true
-	f.config.Logger.Warn("the revocation set is nearly too long for validators, which read 32 MiB", "issuer", f.iss, "octets", octets,
-		"fix", "give tokens shorter lifetimes: one that is revoked stands in the set until it has expired; `symbolon deny tokens CLIENT` takes one entry for all of a client")
 }
 
 func fresh(made, now time.Time) bool {
