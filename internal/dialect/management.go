@@ -30,6 +30,9 @@ type managed struct {
 	actor admin.Actor   // who asks; the zero Actor before admit
 	who   server.Caller // for records; the zero Caller before anybody is known
 
+	shown *resource.Caller // of the access token, once its proof has been taken; nil: none was shown
+	still func() error     // asks once more whether the caller may; nil before admit
+
 	looked int // how many objects were looked at for a list
 
 	status int    // of the answer; 0: there is none yet
@@ -75,20 +78,33 @@ func (e *Endpoints) serveManaged(handle func(*managed) error) func(server.Place,
 // admit finds out who asks, and refuses whoever may not. From then on c.actor
 // reaches the objects of the organisation and no others.
 func (e *Endpoints) admit(c *managed, d demand) error {
+	if err := e.permit(c, d); err != nil {
+		return err
+	}
+	c.still = func() (err error) {
+		if c.Place, err = e.cfg.Server.Latest(c.Place); err != nil {
+			return err
+		}
+		return e.permit(c, d)
+	}
+	return e.management.may.take(c)
+}
+
+// permit says by the call's place who asks, and whether it may.
+func (e *Endpoints) permit(c *managed, d demand) (err error) {
 	if err := e.cfg.Server.Current(c.Place); err != nil {
 		return err
 	}
-	actor, err := e.identify(c, d)
-	if err != nil {
+	c.who = server.Caller{}
+	if c.actor, err = e.identify(c, d); err != nil {
 		return err
 	}
-	c.actor = actor
 	for _, p := range d.permissions {
-		if err := actor.May(p); err != nil {
+		if err := c.actor.May(p); err != nil {
 			return errNoScope.WithCause(err)
 		}
 	}
-	return e.management.may.take(c)
+	return nil
 }
 
 // api checks tokens of the organisation's management API, which it names. It
@@ -167,13 +183,18 @@ const maxManagedBody = symbolon.MaxBody
 
 const contentJSON = "application/json"
 
-// body reads one of JSON.
+// body reads one of JSON. A sender can hold it back for seconds, until its token is
+// revoked, and would have its way all the same: so who may is asked once more.
 func (c *managed) body() ([]byte, error) {
 	media, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(media), contentJSON) || len(c.r.Header["Content-Type"]) > 1 || len(c.r.Header["Content-Encoding"]) > 0 {
 		return nil, errNotJSON
 	}
-	return web.ReadBody(c.r, maxManagedBody, nil)
+	text, err := web.ReadBody(c.r, maxManagedBody, nil)
+	if err == nil {
+		err = c.still()
+	}
+	return text, err
 }
 
 var errNotJSON = symbolon.NewError(symbolon.InvalidRequest, "the Content-Type must be application/json")

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/admin"
@@ -74,6 +75,25 @@ func (s *Server) Current(at Place) error {
 		return errStale
 	}
 	return nil
+}
+
+var errMoved = &symbolon.Error{
+	Code:        symbolon.TemporarilyUnavailable,
+	Description: "this issuer was changed while the request was on its way; send it again",
+	RetryAfter:  time.Second,
+}
+
+// Latest is the place as this node knows it now: for an endpoint that has waited
+// for its peer since the request began. Between the two a token may have been
+// revoked, or an operator have lost what it could do.
+func (s *Server) Latest(at Place) (Place, error) {
+	snapshot := s.cfg.Replica.Snapshot()
+	issuer := snapshot.Issuers[at.Issuer.ID]
+	if issuer == nil || issuer.Base != at.Issuer.Base || issuer.Dialect != at.Issuer.Dialect {
+		return at, errMoved
+	}
+	at.Snapshot, at.Issuer = snapshot, issuer
+	return at, nil
 }
 
 // Published reports whether verifiers have the key of that id of the place's
