@@ -19,27 +19,27 @@ func credentialsOf(r *Request) (credentials, *refusal) {
 	// histories. It is refused in words, also beside a good header, because
 	// RFC 6750 §2 allows one way per request.
 	if r.URL != nil && r.URL.RawQuery != "" && queryNames(r.URL.RawQuery, "access_token") {
-		return credentials{}, &refusal{err: errInQuery}
+		return credentials{}, &refusal{err: errInQuery, got: "one in the URL"}
 	}
 	switch len(r.Authorization) {
 	case 0:
-		return credentials{}, &refusal{err: errNoToken, bare: true}
+		return credentials{}, &refusal{err: errNoToken, bare: true, got: "no Authorization header"}
 	case 1:
 	default:
-		return credentials{}, &refusal{err: errTwoTokens}
+		return credentials{}, &refusal{err: errTwoTokens, got: "several Authorization headers"}
 	}
 	name, token, found := strings.Cut(r.Authorization[0], " ")
 	scheme := schemeOf(name)
 	if scheme == "" {
-		return credentials{}, &refusal{err: errNoToken, bare: true}
+		return credentials{}, &refusal{err: errNoToken, bare: true, got: "another scheme than Bearer and DPoP"}
 	}
 	token = strings.Trim(token, " \t")
 	if !found || token == "" {
-		return credentials{}, &refusal{err: errEmptyToken, scheme: scheme}
+		return credentials{}, &refusal{err: errEmptyToken, scheme: scheme, got: scheme + " without a token"}
 	}
 	// A list is what a proxy makes of two headers.
 	if strings.ContainsAny(token, " ,\t") {
-		return credentials{}, &refusal{err: errTwoTokens}
+		return credentials{}, &refusal{err: errTwoTokens, got: "more than a token"}
 	}
 	return credentials{scheme, token}, nil
 }

@@ -115,7 +115,7 @@ func TestExplainBindings(t *testing.T) {
 			if !step.OK {
 				name += "!"
 			}
-			if step.Clause == "" || !step.OK && step.Fix == "" {
+			if step.Clause == "" || !step.OK && (step.Expected == "" || step.Got == "" || step.Fix == "") {
 				t.Errorf("%s: %+v", c.name, step)
 			}
 			for _, secret := range []string{h.token, good, a.DPoPNonce()} {

@@ -56,6 +56,7 @@ type refusal struct {
 	scopes []string // what the request needs
 	scheme string   // with which the token came; empty: none, or several
 	bare   bool     // the request carried nothing to judge: no code (RFC 6750 §3.1)
+	got    string   // in place of one access token, for an explanation
 }
 
 // Error implements error.

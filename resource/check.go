@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -131,7 +132,7 @@ func (a *API) check(ctx context.Context, r *Request, scopes []string, t *symbolo
 	const clause, want = "RFC 6750 §2.1, RFC 9449 §7.1", "one access token in the Authorization header"
 	c, refused := credentialsOf(r)
 	if refused != nil {
-		t.Fail("request", clause, want, "", refused.err.Description)
+		t.Fail("request", clause, want, refused.got, refused.err.Description)
 		refused.scopes = scopes
 		return nil, nil, refused
 	}
@@ -161,7 +162,7 @@ func (v *verified) covers(scopes []string, t *symbolon.Trace) *symbolon.Error {
 	for _, s := range scopes {
 		if !v.caller.HasScope(s) {
 			if t != nil {
-				t.Fail("scope", "RFC 6750 §3.1", strings.Join(scopes, " "), v.caller.Claims.Scope, "ask for the scope, or give the client access to it")
+				t.Fail("scope", "RFC 6750 §3.1", strings.Join(scopes, " "), cmp.Or(v.caller.Claims.Scope, "none"), "ask for the scope, or give the client access to it")
 			}
 			return errScope
 		}

@@ -141,29 +141,30 @@ func (h *heldSet) takePending(held *heldSet, s *symbolon.RevocationSet, now int6
 
 func (h *heldSet) empty() bool { return h.base.n+h.fresh.n+len(h.pendingKeys) == 0 }
 
-// denies reports whether an entry refuses a token with these keys and this gen.
-func (h *heldSet) denies(k *denialKeys, gen int64) bool {
+// denies gives the place of the key whose entry refuses a token with these keys and
+// this gen; -1: none does.
+func (h *heldSet) denies(k *denialKeys, gen int64) int {
 	for i := range k.all {
 		e, there := h.base.get(&k.all[i])
 		if f, newer := h.fresh.get(&k.all[i]); newer {
 			e, there = f, true
 		}
 		if there && (e.n == 0 || gen < e.n) {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
-// pends reports whether a pending denial refuses a token with these keys, which
-// are those of epoch 0.
-func (h *heldSet) pends(k *denialKeys) bool {
+// pends gives the place of the key that a pending denial refuses, of keys of epoch 0;
+// -1: none does.
+func (h *heldSet) pends(k *denialKeys) int {
 	for i := range k.all {
 		if h.pendingKeys[k.all[i]] {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // whole gives the set as one, for the stored copy.

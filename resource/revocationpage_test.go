@@ -74,7 +74,7 @@ func TestVectorsOfThePage(t *testing.T) {
 		claims := &symbolon.Claims{Issuer: p.issuer, ClientID: row[1], Cred: row[2], Gen: gen, ID: row[4]}
 		v := verifiedOf(claims, &jose.Key{ID: row[5]}, nil)
 		for i, set := range []*heldSet{first, both} {
-			if got := map[bool]string{true: "denied", false: "good"}[api.listed(set, v, gen)]; got != row[6+i] {
+			if got := map[bool]string{true: "denied", false: "good"}[api.listed(set, v, gen) >= 0]; got != row[6+i] {
 				t.Errorf("after %d sets %q is %s", i+1, row[1:6], got)
 			}
 		}

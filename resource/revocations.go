@@ -86,12 +86,22 @@ func (a *API) denied(ctx context.Context, v *verified, t *symbolon.Trace) *symbo
 		t.OK(name, clause, "nothing that is denied", "the issuer denies nothing")
 		return nil
 	}
-	if a.listed(set, v, c.Gen) {
-		t.Fail(name, clause, "nothing that is denied", "denied", "ask for a new one; if that is refused too, the client, its credential or its access was withdrawn")
+	if what := a.listed(set, v, c.Gen); what >= 0 {
+		t.Fail(name, clause, "nothing that is denied", deniedWhats[what].got, deniedWhats[what].fix)
 		return errRevoked
 	}
 	t.OK(name, clause, "nothing that is denied", "not denied")
 	return nil
+}
+
+// deniedWhats explain, in the order of denialKeys, what of a token is denied.
+var deniedWhats = [...]struct{ got, fix string }{
+	{"the client's tokens are denied", "ask for a new one; if that is refused too, an operator has disabled the client"},
+	{"the client's tokens for this API are denied", "ask for a new one; if that is refused too, the client has lost its access, or some of it"},
+	{"all tokens of that time are denied", "ask for a new one: the issuer's data was restored, or an operator denied all"},
+	{"the credential is denied with which it was got", "ask for a new one with another credential of the client's"},
+	{"this one token is denied", "ask for a new one: the client, or an operator, has revoked this one"},
+	{"the key is denied that signed it", "ask for a new one: the issuer signs with another key now"},
 }
 
 // Stands tells whether the token of a caller whom Check let in would be taken
@@ -122,9 +132,10 @@ func (a *API) Stands(ctx context.Context, c *Caller) error {
 	return nil
 }
 
-// listed reports whether the set has an entry that refuses the token. The keys of
-// a remembered token are kept beside it; those of others stay on the stack.
-func (a *API) listed(set *heldSet, v *verified, gen int64) bool {
+// listed gives the place in denialKeys of what the set refuses of the token; -1:
+// nothing. The keys of a remembered token are kept beside it; those of others stay on
+// the stack.
+func (a *API) listed(set *heldSet, v *verified, gen int64) int {
 	keys := v.denial.Load()
 	if keys == nil || keys.epoch != set.epoch {
 		var made denialKeys
@@ -135,11 +146,8 @@ func (a *API) listed(set *heldSet, v *verified, gen int64) bool {
 		}
 		keys = &made
 	}
-	if set.denies(keys, gen) {
-		return true
-	}
-	if len(set.pendingKeys) == 0 {
-		return false
+	if what := set.denies(keys, gen); what >= 0 || len(set.pendingKeys) == 0 {
+		return what
 	}
 	var pending denialKeys
 	pending.make(v, a.cfg.Audience, 0)

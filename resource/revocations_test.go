@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,8 +75,10 @@ func TestWhatIsDeniedIsRefused(t *testing.T) {
 						t.Errorf("a token that is not meant: %v", err)
 					}
 				}
-				if steps, err := a.ExplainToken(t.Context(), token); !refusedWith(err, errRevoked) || steps[len(steps)-1].Name != "revocation" || steps[len(steps)-1].Fix == "" {
-					t.Errorf("%v %+v", err, steps)
+				steps, err := a.ExplainToken(t.Context(), token)
+				last, says := steps[len(steps)-1], map[string]string{"client_api": "client's tokens for this API", "issuer": "all tokens", "jti": "one token", "kid": "the key"}
+				if !refusedWith(err, errRevoked) || last.Name != "revocation" || last.OK || last.Expected == "" || last.Fix == "" || !strings.Contains(last.Got, cmp.Or(says[c.kind], c.kind)) {
+					t.Errorf("%v %+v", err, last)
 				}
 			})
 		}

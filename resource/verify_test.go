@@ -158,8 +158,8 @@ func TestExplain(t *testing.T) {
 			s := c.Name
 			if !c.OK {
 				s += "!"
-				if c.Fix == "" {
-					t.Errorf("%s does not say what to do", c.Name)
+				if c.Expected == "" || c.Got == "" || c.Fix == "" {
+					t.Errorf("%s does not say what is wrong and what to do: %+v", c.Name, c)
 				}
 			}
 			if c.Clause == "" {
@@ -171,6 +171,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, c := range []struct{ token, want string }{
 		{i.token(t, nil), "request form type issuer audience key signature expiry begin claims scheme binding revocation scope"},
+		{i.token(t, func(c *symbolon.Claims) { c.Scope = "" }), "request form type issuer audience key signature expiry begin claims scheme binding revocation scope!"},
 		{i.token(t, func(c *symbolon.Claims) { c.Scope = "x" }), "request form type issuer audience key signature expiry begin claims scheme binding revocation scope!"},
 		{i.token(t, func(c *symbolon.Claims) { c.Confirmation = &symbolon.Confirmation{JKT: "x"} }), "request form type issuer audience key signature expiry begin claims scheme!"},
 		{i.token(t, func(c *symbolon.Claims) { c.ID = "" }), "request form type issuer audience key signature expiry begin claims!"},
