@@ -25,6 +25,14 @@ const (
 	Unavailable Code = "unavailable" // the store is away or full
 )
 
+// What an error with the code Forbidden may wrap: which sort of thing the actor
+// must leave alone, where it has the permission for the operation as such.
+var (
+	ErrOthers     = errors.New("objects of other issuers than the actor's would change")
+	ErrPower      = errors.New("access to administration would be given")
+	ErrPrivileged = errors.New("the client may administer the server")
+)
+
 // Error is why an operation did not happen, with the way out in words. Neither
 // holds a secret.
 type Error struct {

@@ -160,6 +160,9 @@ func TestAnOperatorComesByNoAdministration(t *testing.T) {
 			{"another secret in the place of all", func(ctx context.Context, w *world, a Actor) error {
 				return second(w.ReplaceSecrets(ctx, a, Target{ID: "ops"}, NewCredential{}))
 			}, Forbidden, hands},
+			{"members and credentials of it at once", func(ctx context.Context, w *world, a Actor) error {
+				return second(w.EditClient(ctx, a, EditClient{Update: changes[registry.Client](w, "ops", `{"name":"x"}`), Keys: []NewKey{anyKey}}))
+			}, Forbidden, hands},
 			{"a key of it", func(ctx context.Context, w *world, a Actor) error {
 				return second(w.AddKey(ctx, a, Target{ID: "ops"}, anyKey))
 			}, Forbidden, hands},

@@ -35,7 +35,7 @@ func (c *change) clientPower(before, after *registry.Client) error {
 	for _, api := range gained(before, after) {
 		if registry.Administrative(api) {
 			return &Error{Code: Forbidden, Message: fmt.Sprintf("%s may not give access to %s: it lacks the permission %s", c.actor.name(), api, GrantsAdmin),
-				Fix: "ask an operator with the role admin of the whole server"}
+				Fix: "ask an operator with the role admin of the whole server", cause: ErrPower}
 		}
 	}
 	if before == nil || !before.Administers() && !after.Administers() {
@@ -51,7 +51,7 @@ func (c *change) clientPower(before, after *registry.Client) error {
 // handsOff refuses to change a client that administers.
 func handsOff(client *registry.Client) error {
 	return &Error{Code: Forbidden, Message: fmt.Sprintf("client %s may administer this server: without the permission %s it can be disabled or deleted, and not changed", client.ID, GrantsAdmin),
-		Fix: "ask an operator with the role admin of the whole server"}
+		Fix: "ask an operator with the role admin of the whole server", cause: ErrPrivileged}
 }
 
 // onlyStopped reports whether nothing differs but that the client is disabled.

@@ -60,7 +60,7 @@ func (c *change) owns(obj any) bool {
 // not say what.
 func (c *change) outOfReach() error {
 	return &Error{Code: Forbidden, Message: c.actor.name() + " would change objects of other issuers than its own with this",
-		Fix: "ask an operator of the whole server"}
+		Fix: "ask an operator of the whole server", cause: ErrOthers}
 }
 
 // mayReach refuses what alters an object that is not the actor's, or makes one

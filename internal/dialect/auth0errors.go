@@ -72,10 +72,24 @@ var (
 	errAuth0SameAPI  = newAuth0Problem(http.StatusConflict, "resource_server_conflict", "A resource server with this identifier exists already.")
 	errAuth0Granted  = newAuth0Problem(http.StatusConflict, "client_grant_conflict", "The client has a grant for this audience already: change that one with PATCH.")
 	errAuth0System   = newAuth0Problem(http.StatusForbidden, auth0NotSupported, "This API is the server's own administration: it cannot be changed or deleted.")
-	// Nobody grants what they do not hold.
-	errAuth0Power = newAuth0Problem(http.StatusForbidden, auth0NotSupported,
-		"This is power over the server itself, which only an operator of it can give or take: on its host, `symbolon client grant`.")
+	errAuth0May      = newAuth0Problem(http.StatusForbidden, auth0NotSupported, "Only an operator of this server can do this.")
 )
+
+// auth0Forbidden are refusals of what the caller's scopes would allow.
+var auth0Forbidden = []struct {
+	because error // of package admin
+	problem *auth0Problem
+}{
+	// Nobody grants what they do not hold.
+	{admin.ErrPower, newAuth0Problem(http.StatusForbidden, auth0NotSupported,
+		"Access to this API is power over the server itself, which only an operator of it can give: on its host, `symbolon client grant`.")},
+	{admin.ErrPrivileged, newAuth0Problem(http.StatusForbidden, auth0NotSupported,
+		"This client has power over the server itself: here it can be deleted, and nothing else; only an operator of the server can change it, on its host with `symbolon client`.")},
+	// As when an API goes to which a client of another issuer has access. Of whom and
+	// what there is nothing is told.
+	{admin.ErrOthers, newAuth0Problem(http.StatusForbidden, auth0NotSupported,
+		"This would also change what is not of this tenant, so nothing was changed: only an operator of the whole server can do it, on its host with `symbolon`.")},
+}
 
 // auth0Codes is the one place where the sort of an error of package admin gets
 // its status here.
@@ -108,7 +122,12 @@ func auth0Admin(err error, missing *auth0Problem) error {
 	case code == admin.NotFound && missing != nil:
 		return missing.because(err)
 	case code == admin.Forbidden:
-		return errAuth0Power.because(err)
+		for _, f := range auth0Forbidden {
+			if errors.Is(err, f.because) {
+				return f.problem.because(err)
+			}
+		}
+		return errAuth0May.because(err)
 	}
 	message := err.Error()
 	var found registry.Problems

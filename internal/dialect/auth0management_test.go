@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/symbolon/symbolon/internal/admin"
+	"github.com/symbolon/symbolon/internal/registry"
 )
 
 // manager calls Auth0's management API with a token.
@@ -223,25 +224,73 @@ func TestAuth0NobodyGrantsWhatTheyDoNotHold(t *testing.T) {
 	audience := w.issuers[auth0] + "/api/v2/"
 	id, _ := m.newApp(t)
 	m.call(t, "POST", "client-grants", map[string]any{"client_id": id, "audience": audience, "scope": []string{"read:clients"}}).
-		refused(t, http.StatusForbidden, "")
+		forbidden(t, "Access to this API is power over the server itself")
 	m.tokenFor(t, "auth0-mgmt", w.secrets["auth0-mgmt"], audience).token(t)
 	for _, op := range []struct {
 		method, path string
 		body         any
+		says         string
 	}{
-		{"PATCH", "client-grants/cgr_auth0-management_auth0-mgmt", map[string]any{"scope": []string{"read:clients"}}},
-		{"DELETE", "client-grants/cgr_auth0-management_auth0-mgmt", nil},
-		{"POST", "clients/auth0-mgmt/rotate-secret", nil},
-		{"PATCH", "clients/auth0-mgmt", map[string]any{"token_endpoint_auth_method": "client_secret_basic"}},
-		{"PATCH", "resource-servers/auth0-management", map[string]any{"scopes": []any{}}},
-		{"DELETE", "resource-servers/auth0-management", nil},
+		{"PATCH", "client-grants/cgr_auth0-management_auth0-mgmt", map[string]any{"scope": []string{"read:clients"}}, "This client has power over the server"},
+		{"DELETE", "client-grants/cgr_auth0-management_auth0-mgmt", nil, "This client has power over the server"},
+		{"POST", "clients/auth0-mgmt/rotate-secret", nil, "This client has power over the server"},
+		{"PATCH", "clients/auth0-mgmt", map[string]any{"token_endpoint_auth_method": "client_secret_basic"}, "This client has power over the server"},
+		{"PATCH", "resource-servers/auth0-management", map[string]any{"scopes": []any{}}, "the server's own administration"},
+		{"DELETE", "resource-servers/auth0-management", nil, "the server's own administration"},
 	} {
-		m.call(t, op.method, op.path, op.body).refused(t, http.StatusForbidden, "")
+		m.call(t, op.method, op.path, op.body).forbidden(t, op.says)
 	}
 	m.tokenFor(t, "auth0-mgmt", w.secrets["auth0-mgmt"], audience).token(t)
 	if a := m.call(t, "GET", "client-grants?client_id="+id, nil); a.text != "[]" {
 		t.Errorf("the refused grant is there: %s", a.text)
 	}
+}
+
+// forbidden fails unless the answer is a refusal of what only an operator may do,
+// which says so.
+func (a answer) forbidden(t testing.TB, says string) {
+	t.Helper()
+	a.refused(t, http.StatusForbidden, "operation_not_supported")
+	if !strings.Contains(a.text, says) {
+		t.Errorf("%s does not say %q", a.text, says)
+	}
+}
+
+// TestAuth0LeavesOthersAlone: what would also change objects of other issuers is
+// refused as that, and no answer tells which there are.
+func TestAuth0LeavesOthersAlone(t *testing.T) {
+	w := theWorld(t)
+	m := auth0Manager(t, w)
+	api, identifier := m.newAPI(t)
+	shared := made{Client: registry.Client{ID: "shared." + unique(t), Issuers: []string{auth0, standard}, Access: map[string][]string{api: {"list:users"}}}}
+	if err := w.create(t.Context(), shared); err != nil {
+		t.Fatal(err)
+	}
+	before := w.position(t)
+	var texts []string
+	for _, op := range []struct {
+		method, path string
+		body         any
+	}{
+		{"DELETE", "resource-servers/" + api, nil}, {"DELETE", "resource-servers/" + url.PathEscape(identifier), nil},
+		{"PATCH", "resource-servers/" + api, map[string]any{"scopes": []any{}}},
+	} {
+		got := m.call(t, op.method, op.path, op.body)
+		got.forbidden(t, "This would also change what is not of this tenant, so nothing was changed")
+		for _, name := range []string{shared.ID, "default", "power over the server"} {
+			if strings.Contains(got.text, name) {
+				t.Errorf("%s %s: %q stands in %s", op.method, op.path, name, got.text)
+			}
+		}
+		texts = append(texts, got.text)
+	}
+	if len(slices.Compact(texts)) != 1 {
+		t.Errorf("the answers differ: %q", texts)
+	}
+	if now := w.position(t); now != before {
+		t.Error("something was written")
+	}
+	m.call(t, "PATCH", "resource-servers/"+api, map[string]any{"name": "What concerns nobody else"}).wants(t, http.StatusOK, "")
 }
 
 // auth0SeesItsOwnOrganisation: what belongs to other issuers, also in part, is
@@ -429,7 +478,7 @@ func auth0RefusalsAreExplained(t *testing.T, w *world) {
 	}{
 		"a scope is missing": {m.call(t, "GET", "clients", nil), []string{"auth0-mgmt", "expected any of: read:clients"}},
 		"power is missing": {m.call(t, "POST", "client-grants", map[string]any{"client_id": "auth0-app", "audience": w.issuers[auth0] + "/api/v2/", "scope": []string{}}),
-			[]string{"auth0-mgmt", "grants:admin", "only an operator of it can give or take", "ask an operator with the role admin of the whole server)"}},
+			[]string{"auth0-mgmt", "grants:admin", "only an operator of it can give:", "ask an operator with the role admin of the whole server)"}},
 		"no token": {w.get(t, w.issuers[auth0]+"/api/v2/clients"), []string{"somebody", "no access token"}},
 		"a change": {m.call(t, "POST", "clients", map[string]any{"name": "Explained"}), []string{"client:auth0-mgmt", "client.create", "Explained"}},
 	} {

@@ -105,6 +105,12 @@ func (w *world) ask(t testing.TB, issuer, client string) answer {
 	return w.form(t, w.tokenURL(issuer), f)
 }
 
+// position is that of the last change in the store, as tokens tell it.
+func (w *world) position(t testing.TB) any {
+	t.Helper()
+	return claims(t, w.ask(t, standard, "billing").token(t))["gen"]
+}
+
 // basic is the Authorization header with the two texts as they stand there.
 func basic(id, secret string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))

@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -123,50 +124,33 @@ func (e *Endpoints) appLifecycle(c *managed, id, verb string) error {
 	return c.answer(http.StatusOK, struct{}{})
 }
 
-// replaceApp gives an application another label, binding, method or keys. New
-// credentials come first and old ones go last: a call that is repeated after a
-// failure between its commits gets to the end. Each commit is refused when somebody
-// else has changed the application since it was read.
+// replaceApp gives an application another label, binding, method or keys: all of
+// it in one commit, which is refused when somebody else has changed the application
+// since it was read.
 func (e *Endpoints) replaceApp(c *managed, client admin.Client) error {
 	app, err := c.readApp(client.ID)
 	if err != nil {
 		return err
 	}
-	ctx, a, target := c.r.Context(), e.cfg.Admin, admin.Target{ID: client.ID, Version: client.Version}
-	fresh := registry.Client{ID: client.ID, State: client.State, Name: app.Label, Bound: app.bound(),
-		Auth: []string{app.method()}, JWKSURI: app.Settings.OAuthClient.JWKSURI}
-	if err := fresh.Validate(); err != nil {
-		return err
-	}
 	if err := e.checkSecret(c, client.ID, app); err != nil {
 		return err
 	}
-	gone, err := e.addKeys(c, &target, client, app)
+	req := admin.EditClient{Update: admin.Update[registry.Client]{
+		Target: admin.Target{ID: client.ID, Version: client.Version},
+		Change: admin.Named[registry.Client]{Fields: differs(client, app), Object: registry.Client{
+			Name: app.Label, Bound: app.bound(), Auth: []string{app.method()}, JWKSURI: app.Settings.OAuthClient.JWKSURI,
+		}},
+	}}
+	if app.method() == symbolon.AuthPrivateKeyJWT {
+		req.Keys, req.RemoveKeys = app.exchangedKeys(client)
+	} else if !hasLiveSecret(client, e.cfg.Now()) {
+		req.Secret = new(admin.NewCredential)
+	}
+	edited, _, err := e.cfg.Admin.EditClient(c.r.Context(), c.actor, req)
 	if err != nil {
 		return err
 	}
-	var secret admin.Secret
-	if app.method() != symbolon.AuthPrivateKeyJWT && !hasLiveSecret(client, e.cfg.Now()) {
-		added, _, err := a.AddSecret(ctx, c.actor, target, admin.NewCredential{})
-		if err != nil {
-			return err
-		}
-		secret = added.Value
-		target.Version++
-	}
-	client, _, err = a.UpdateClient(ctx, c.actor, admin.Update[registry.Client]{Target: target, Change: admin.Named[registry.Client]{
-		Object: fresh, Fields: differs(client, app),
-	}})
-	if err != nil {
-		return err
-	}
-	for _, id := range gone {
-		target.Version = client.Version
-		if client, _, err = a.RemoveCredential(ctx, c.actor, target, admin.CredentialKey, id); err != nil {
-			return err
-		}
-	}
-	return c.answer(http.StatusOK, showApp(c, client, secret))
+	return c.answer(http.StatusOK, showApp(c, edited.Client, edited.Secret))
 }
 
 // differs names what an application asks to be otherwise than it was shown: a
@@ -201,36 +185,29 @@ func (e *Endpoints) checkSecret(c *managed, id string, app *oktaApp) error {
 	return err
 }
 
-// addKeys gives the client, the target, those keys of the application that it
-// lacks, and tells which of its own are not among them.
-func (e *Endpoints) addKeys(c *managed, target *admin.Target, client admin.Client, app *oktaApp) (gone []string, err error) {
-	if app.method() != symbolon.AuthPrivateKeyJWT {
-		return nil, nil // what cannot be used does no harm, and an operator put it there
+// exchangedKeys are the application's keys that the client lacks, and the ids of
+// those of its own that are not among the application's. They are asked for where
+// the program authenticates by them: what cannot be used does no harm, and an
+// operator put it there.
+func (a *oktaApp) exchangedKeys(client admin.Client) (fresh []admin.NewKey, gone []string) {
+	var keys []json.RawMessage
+	if jwks := a.Settings.OAuthClient.JWKS; jwks != nil {
+		keys = jwks.Keys
 	}
-	wanted := make(map[string]bool)
-	var keys [][]byte
-	if jwks := app.Settings.OAuthClient.JWKS; jwks != nil {
-		for _, jwk := range jwks.Keys {
-			wanted[keyDigest(jwk)] = true
-			keys = append(keys, jwk)
-		}
+	wanted, has := make(map[string]bool), make(map[string]bool)
+	for _, jwk := range keys {
+		wanted[keyDigest(jwk)] = true
 	}
-	has := make(map[string]bool)
 	for _, k := range client.Keys {
 		digest := keyDigest(k.JWK)
-		has[digest] = true
-		if !wanted[digest] {
+		if has[digest] = true; !wanted[digest] {
 			gone = append(gone, k.ID)
 		}
 	}
 	for _, jwk := range keys {
-		if has[keyDigest(jwk)] {
-			continue
+		if !has[keyDigest(jwk)] {
+			fresh = append(fresh, admin.NewKey{Text: string(jwk)})
 		}
-		if _, _, err := e.cfg.Admin.AddKey(c.r.Context(), c.actor, *target, admin.NewKey{Text: string(jwk)}); err != nil {
-			return nil, err
-		}
-		target.Version++
 	}
-	return gone, nil
+	return fresh, gone
 }
