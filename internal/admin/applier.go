@@ -3,11 +3,14 @@ package admin
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon/internal/registry"
+	"github.com/symbolon/symbolon/internal/store"
 )
 
 // Apply brings the objects of a declarative file about, all or nothing, or with
@@ -17,6 +20,9 @@ import (
 func (a *Admin) Apply(ctx context.Context, actor Actor, req ApplyRequest) (Plan, int64, error) {
 	if err := mayApply(actor, req.Objects); err != nil {
 		return Plan{}, 0, err
+	}
+	if req.Missing != nil {
+		return Plan{}, 0, req.Missing
 	}
 	if !registry.ValidID(req.Set) {
 		return Plan{}, 0, invalid("write set: main, or another lower-case name", "the file's set %q is not an id", req.Set)
@@ -35,19 +41,34 @@ func (a *Admin) Apply(ctx context.Context, actor Actor, req ApplyRequest) (Plan,
 }
 
 // ApplyOnce is Apply, unless this very content was the last that its set
-// applied: what was changed by hand since is not undone by a restart.
+// applied: what was changed by hand since is not undone by a restart. Values that
+// were read then and are not there now are not missed; where something else has
+// changed they are.
 func (a *Admin) ApplyOnce(ctx context.Context, actor Actor, req ApplyRequest) (plan Plan, applied bool, err error) {
-	if req.Content != "" {
-		content, err := a.Store.Meta(ctx, appliedKey(req.Set))
-		if err == nil && content == req.Content {
-			return Plan{Set: req.Set, Differences: []Difference{}}, false, nil
-		}
+	text, err := a.Store.Meta(ctx, appliedKey(req.Set))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return plan, false, err
+	}
+	switch before := readContent(text); {
+	case req.Content.WasIn(before):
+		return Plan{Set: req.Set, Differences: []Difference{}}, false, nil
+	case req.Missing != nil && req.Content.File == before.File:
+		return plan, false, fmt.Errorf("%w\nthe file was applied before; it is to be applied again, because another value that it names has changed since", req.Missing)
+	case req.Missing != nil && !before.IsZero():
+		return plan, false, fmt.Errorf("%w\nthe file has changed since it was applied: for that, what it names has to be there again", req.Missing)
 	}
 	plan, _, err = a.Apply(ctx, actor, req)
 	return plan, err == nil, err
 }
 
 func appliedKey(set string) string { return "applied:" + set }
+
+// readContent reads what was applied; nothing where that cannot be read, and the
+// file is applied again.
+func readContent(text string) (c Content) {
+	_ = json.Unmarshal([]byte(text), &c)
+	return c
+}
 
 func mayApply(actor Actor, s State) error {
 	if actor.Issuers != nil {
@@ -94,11 +115,17 @@ func (p *applier) run() error {
 	if err := p.prune(); err != nil {
 		return err
 	}
-	if p.req.Content != "" {
-		if was, err := p.getMeta(appliedKey(p.set)); err != nil {
+	if !p.req.Content.IsZero() {
+		was, err := p.getMeta(appliedKey(p.set))
+		if err != nil {
 			return err
-		} else if was != p.req.Content {
-			p.setMeta(appliedKey(p.set), p.req.Content)
+		}
+		text, err := json.Marshal(p.req.Content)
+		if err != nil {
+			return err
+		}
+		if was != string(text) {
+			p.setMeta(appliedKey(p.set), string(text))
 		}
 	}
 	return p.writeMarks()

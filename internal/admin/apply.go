@@ -8,16 +8,36 @@ import (
 
 // ApplyRequest is a declarative file as package state reads it.
 type ApplyRequest struct {
-	Set     string `json:"set"` // owner of what the file names; [a-z0-9][a-z0-9-]{0,62}, "main" when the file has none
-	Objects State  `json:"objects"`
-	Content string `json:"content,omitempty"` // "sha256:<hex>" of the file and of what it reads: applied at start once per content
-	Prune   bool   `json:"prune,omitempty"`   // disable, and on the next run delete, what the set owns and the file names no more
-	DryRun  bool   `json:"dry_run,omitempty"` // make the plan, write nothing
+	Set     string  `json:"set"` // owner of what the file names; [a-z0-9][a-z0-9-]{0,62}, "main" when the file has none
+	Objects State   `json:"objects"`
+	Content Content `json:"content,omitzero"`  // what was read: it is applied at start once per content
+	Prune   bool    `json:"prune,omitempty"`   // disable, and on the next run delete, what the set owns and the file names no more
+	DryRun  bool    `json:"dry_run,omitempty"` // make the plan, write nothing
 
+	// Missing tells which values that the file names are not there: then it cannot
+	// be applied. It stays in the process that read the file.
+	Missing error `json:"-"`
 	// Where tells where in the file the member stands that a problem names, as
 	// "state.yaml:12:5"; "" when it does not know. It stays in the process that
 	// read the file.
 	Where func(registry.Problem) string `json:"-"`
+}
+
+// Content tells whether a file, and the values that it has from elsewhere, are what
+// was applied before.
+type Content struct {
+	File string `json:"file"` // "sha256:<hex>" of the text
+	// Values has a digest of each value from elsewhere, in the order of the file; ""
+	// for one that is not there.
+	Values []string `json:"values,omitempty"`
+}
+
+// IsZero: it is not known what was read.
+func (c Content) IsZero() bool { return c.File == "" }
+
+// WasIn reports whether all that is there of c is what was applied.
+func (c Content) WasIn(applied Content) bool {
+	return !c.IsZero() && c.File == applied.File && slices.EqualFunc(c.Values, applied.Values, func(is, was string) bool { return is == was || is == "" })
 }
 
 // State is what a file wants, or what an export found: objects, each with the

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -455,7 +456,7 @@ func TestApplyOnce(t *testing.T) {
 	eachStore(t, func(w *world) {
 		ctx := w.Context()
 		req := file(t, small)
-		req.Content = "sha256:1"
+		req.Content = Content{File: "sha256:1", Values: []string{"a", "b"}}
 		plan, applied, err := w.ApplyOnce(ctx, File(), req)
 		w.ok(err)
 		if !applied || plan.Changes() != 2 {
@@ -469,9 +470,44 @@ func TestApplyOnce(t *testing.T) {
 		if plan, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || applied || plan.Changes() != 0 || w.head() != before {
 			t.Errorf("the same content: %v, %+v, %v", applied, plan, err)
 		}
-		req.Content = "sha256:2"
+
+		missing := errors.New("the environment variable A is not set")
+		for _, c := range []struct {
+			content Content
+			missing bool
+			why     string // "": it is not applied, and nothing is wrong
+		}{
+			{Content{File: "sha256:1", Values: []string{"", "b"}}, true, ""},
+			{Content{File: "sha256:1", Values: []string{"", ""}}, true, ""},
+			{Content{File: "sha256:1", Values: []string{"", "c"}}, true, "another value that it names has changed"},
+			{Content{File: "sha256:2", Values: []string{"", "b"}}, true, "the file has changed since"},
+			{Content{File: "sha256:1", Values: []string{""}}, true, "another value"},
+		} {
+			again := req
+			again.Content, again.Missing = c.content, missing
+			_, applied, err := w.ApplyOnce(ctx, File(), again)
+			if applied || w.head() != before || c.why == "" && err != nil || c.why != "" && (!errors.Is(err, missing) || !strings.Contains(err.Error(), c.why)) {
+				t.Errorf("%+v: %v, %v", c.content, applied, err)
+			}
+		}
+		first := req
+		first.Set, first.Missing = "other", missing
+		if _, applied, err := w.ApplyOnce(ctx, File(), first); applied || err == nil || err.Error() != missing.Error() {
+			t.Errorf("the first time, with something missing: %v, %v", applied, err)
+		}
+
+		req.Content = Content{File: "sha256:1", Values: []string{"a", "c"}}
 		if plan, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || !applied || plan.Changes() != 1 {
-			t.Errorf("other content: %v, %+v, %v", applied, plan, err)
+			t.Errorf("another value: %v, %+v, %v", applied, plan, err)
+		}
+		req.Content = Content{File: "sha256:2"}
+		if _, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || !applied {
+			t.Errorf("another file: %v, %v", applied, err)
+		}
+		// Nothing is known of what was read: it is applied each time.
+		req.Content = Content{}
+		if _, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || !applied {
+			t.Errorf("no content: %v, %v", applied, err)
 		}
 	})
 }

@@ -47,7 +47,7 @@ func fileError(path string, err error) *Error {
 	var pe *os.PathError
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		e.Message, e.Fix = "there is no such file", "check the path"
+		e.Message, e.Fix, e.absent = "there is no such file", "check the path", true
 	case errors.As(err, &pe):
 		e.Message += ": " + pe.Err.Error()
 	}

@@ -9,6 +9,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"strconv"
 	"strings"
 	"unicode"
@@ -23,7 +24,12 @@ type Error struct {
 	Column  int    // from 1
 	Message string
 	Fix     string // what to do about it; may be empty
+
+	absent bool // the file is not there
 }
+
+// Is reports whether the error is that the file is not there (fs.ErrNotExist).
+func (e *Error) Is(target error) bool { return e.absent && target == fs.ErrNotExist }
 
 // Error is the one line.
 func (e *Error) Error() string {

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,15 +25,19 @@ type Source struct {
 // Read fetches the value. dir is where relative paths begin, env reads the
 // environment. One line break at the end is dropped; other control characters
 // are refused, because they get lost on the way and nobody sees it. Errors name
-// the variable or the file, never the value.
+// the variable or the file, never the value. What is not there at all is
+// fs.ErrNotExist; so is an empty variable, as compose files leave it behind.
 func (s Source) Read(dir string, env func(string) (string, bool)) (string, error) {
 	switch {
 	case s.Env != "" && s.File != "" || s.Env == "" && s.File == "":
 		return "", fmt.Errorf("want one of env and file; write {env: NAME} or {file: PATH}")
 	case s.Env != "":
 		value, ok := env(s.Env)
-		if !ok {
-			return "", fmt.Errorf("the environment variable %s is not set; set it where the program starts", name(s.Env))
+		switch {
+		case !ok:
+			return "", absentError("the environment variable " + name(s.Env) + " is not set; set it where the program starts")
+		case value == "":
+			return "", absentError("the environment variable " + name(s.Env) + " is empty; write the value into it")
 		}
 		return checkValue("the environment variable "+name(s.Env), value)
 	}
@@ -46,6 +51,12 @@ func (s Source) Read(dir string, env func(string) (string, bool)) (string, error
 	}
 	return checkValue("the file "+name(path), value)
 }
+
+// absentError is about a value that is not there.
+type absentError string
+
+func (e absentError) Error() string        { return string(e) }
+func (e absentError) Is(target error) bool { return target == fs.ErrNotExist }
 
 func readValue(path string) (string, error) {
 	f, err := os.Open(path)

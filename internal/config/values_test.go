@@ -2,7 +2,9 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -72,6 +74,11 @@ func TestSource(t *testing.T) {
 		}
 		if tt.err != "" && (err == nil || got != "" || !strings.Contains(err.Error(), tt.err) || strings.Contains(err.Error(), "hunter") || strings.Contains(err.Error(), "\n")) {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
+		}
+		// What is not there need not be wrong: see fs.ErrNotExist.
+		absent := tt.name == "not set" || tt.name == "set to nothing" || tt.name == "no file"
+		if errors.Is(err, fs.ErrNotExist) != absent {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

@@ -1,8 +1,12 @@
 package node
 
 import (
+	"os"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/symbolon/symbolon/internal/config"
 )
 
 func TestConfigIsRefusedWithTheWayOut(t *testing.T) {
@@ -48,5 +52,40 @@ func TestConfigIsRefusedWithTheWayOut(t *testing.T) {
 				t.Fatalf("got %v, want it to say %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestEveryMemberIsInTheManual: what symbolon.yaml may hold stands in a row of the
+// page about it.
+func TestEveryMemberIsInTheManual(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(key string) string {
+		_, rest, _ := strings.Cut(string(page), "\n| `"+key+"` |")
+		line, _, _ := strings.Cut(rest, "\n")
+		return line
+	}
+	for f := range reflect.TypeFor[Config]().Fields() {
+		key := f.Tag.Get("yaml")
+		if key == "-" || f.Type == reflect.TypeFor[config.Later]() {
+			continue
+		}
+		if row(key) == "" {
+			t.Errorf("%s has no row", key)
+		}
+		inner := f.Type
+		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
+			inner = inner.Elem()
+		}
+		if inner.Kind() != reflect.Struct {
+			continue
+		}
+		for m := range inner.Fields() {
+			if member := m.Tag.Get("yaml"); member != "-" && !strings.Contains(row(key), member) {
+				t.Errorf("the row of %s has no %s", key, member)
+			}
+		}
 	}
 }

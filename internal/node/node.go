@@ -199,10 +199,11 @@ func (n *Node) openAudit(context.Context) (err error) {
 }
 
 // openState reads the declarative file: a mistake in it is told at the start,
-// whether the store is there or not.
+// whether the store is there or not. Whether the values that it names have to be
+// there, the store knows.
 func (n *Node) openState(context.Context) (err error) {
 	if n.cfg.Apply != "" {
-		n.state, err = state.Load(n.cfg.Apply, n.cfg.Getenv)
+		n.state, err = state.LoadOnce(n.cfg.Apply, n.cfg.Getenv)
 	}
 	return err
 }
@@ -242,6 +243,9 @@ func (n *Node) settle(ctx context.Context) error {
 	plan, applied, err := n.admin.ApplyOnce(ctx, admin.File(), *n.state)
 	if err != nil {
 		return state.Placed(err, n.state)
+	}
+	if !applied && n.state.Missing != nil {
+		n.cfg.Logger.Info("the declarative file was applied before: values that it names are not there any more, and not needed until it changes", "file", n.cfg.Apply)
 	}
 	if applied {
 		for _, line := range state.Words(plan) {

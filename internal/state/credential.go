@@ -139,7 +139,7 @@ func (l *loader) pemFile(client, id string, place *config.Value, path string) ([
 	}
 	text, err := config.ReadFile(path)
 	if err != nil {
-		l.fail(place.At("pem_file", place.Path()+".pem_file: "+err.Error(), ""))
+		l.unread(place, "pem_file", err)
 		return nil, false
 	}
 	l.content.addPublic(client, id, text)

@@ -7,6 +7,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,11 +25,26 @@ const DefaultSet = "main"
 // value_from; files of value_from are relative to the file. Errors are of type
 // *config.Error, several of them joined, one a line.
 func Load(path string, env func(string) (string, bool)) (*admin.ApplyRequest, error) {
+	return whole(LoadOnce(path, env))
+}
+
+// LoadOnce is Load for a file that may have been applied before: values that
+// stand elsewhere need not be there any more. What is missing is told in the
+// request's Missing, and counts when the file has to be applied.
+func LoadOnce(path string, env func(string) (string, bool)) (*admin.ApplyRequest, error) {
 	data, err := config.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(Source{File: path, Data: data, Dir: filepath.Dir(path), Env: env})
+	return read(Source{File: path, Data: data, Dir: filepath.Dir(path), Env: env})
+}
+
+// whole refuses a request that misses something.
+func whole(req *admin.ApplyRequest, err error) (*admin.ApplyRequest, error) {
+	if err == nil && req.Missing != nil {
+		return nil, req.Missing
+	}
+	return req, err
 }
 
 // Source is a declarative file that was read already.
@@ -40,7 +56,9 @@ type Source struct {
 }
 
 // Parse is Load for a file that was read already.
-func Parse(src Source) (*admin.ApplyRequest, error) {
+func Parse(src Source) (*admin.ApplyRequest, error) { return whole(read(src)) }
+
+func read(src Source) (*admin.ApplyRequest, error) {
 	document, err := config.Parse(src.File, src.Data)
 	if err != nil {
 		return nil, err
@@ -58,10 +76,12 @@ func Parse(src Source) (*admin.ApplyRequest, error) {
 	}
 	l.objects(&f)
 	l.resourceServers(document.Root().Key(keyResourceServers), f.ResourceServers)
-	if len(l.errs) > 0 {
+	if len(l.errs) > l.absent {
 		return nil, errors.Join(l.errs...)
 	}
-	return &admin.ApplyRequest{Set: f.Set, Objects: l.state, Content: l.content.sum(), Where: where(src.File, document)}, nil
+	return &admin.ApplyRequest{
+		Set: f.Set, Objects: l.state, Content: l.content.done(), Missing: errors.Join(l.errs...), Where: where(src.File, document),
+	}, nil
 }
 
 // loader turns the file's objects into admin's and collects what is wrong.
@@ -71,9 +91,19 @@ type loader struct {
 	content *content
 	seen    map[string]int // "kind id" → line
 	errs    []error
+	absent  int // how many of errs are about values that are not there
 }
 
 func (l *loader) fail(err *config.Error) { l.errs = append(l.errs, err) }
+
+// unread tells why the value at a member of the entry could not be read.
+func (l *loader) unread(place *config.Value, member string, err error) {
+	l.fail(place.At(member, place.Path()+"."+member+": "+err.Error(), ""))
+	if errors.Is(err, fs.ErrNotExist) {
+		l.absent++
+		l.content.addAbsent()
+	}
+}
 
 func (l *loader) objects(f *file) {
 	for i := range f.Issuers {
@@ -213,7 +243,7 @@ func (l *loader) valueFrom(place *config.Value, from config.Source) (value strin
 	}
 	value, err := from.Read(l.src.Dir, l.src.Env)
 	if err != nil {
-		l.fail(place.At("value_from", place.Path()+".value_from: "+err.Error(), ""))
+		l.unread(place, "value_from", err)
 		return "", false
 	}
 	return value, true

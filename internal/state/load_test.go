@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestExample(t *testing.T) {
 	if diff := cmp.Diff(want, got.Objects, secrets, plainCredentials); diff != "" {
 		t.Error(diff)
 	}
-	if got.Set != "main" || got.Prune || got.DryRun || !strings.HasPrefix(got.Content, "sha256:") {
+	if got.Set != "main" || got.Prune || got.DryRun || !strings.HasPrefix(got.Content.File, "sha256:") {
 		t.Errorf("%+v", got)
 	}
 }
@@ -344,7 +345,10 @@ func TestContentChangesWithTheFileAndWhatItReads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.Content
+		if len(r.Content.Values) != 1 || strings.Contains(r.Content.Values[0], secret) {
+			t.Errorf("%+v", r.Content)
+		}
+		return r.Content.File + r.Content.Values[0]
 	}
 	const text = "clients: [{id: c, secrets: [{id: s1, value_from: {env: X}}]}]\n"
 	first := sum(text, "correct horse")
@@ -357,6 +361,78 @@ func TestContentChangesWithTheFileAndWhatItReads(t *testing.T) {
 			t.Error("another content has the same sum")
 		}
 		seen[other] = true
+	}
+}
+
+// TestLoadOnceMissesWhatNeedNotBeThere: a file that was applied before has read
+// its values; a file that cannot be right is refused all the same.
+func TestLoadOnceMissesWhatNeedNotBeThere(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("state.yaml", `clients:
+  - {id: a, secrets: [{id: s1, value_from: {env: SET}}, {id: s2, value_from: {env: UNSET}}, {id: s3, value_from: {env: EMPTY}}]}
+  - {id: b, secrets: [{id: s1, value_from: {file: gone}}], keys: [{id: k1, pem_file: gone.pem}], certificates: [{id: c1, pem_file: gone.crt}]}
+operator_tokens: [{id: ci, role: operator, value_from: {env: UNSET}}]
+`)
+	env := func(name string) (string, bool) {
+		value, ok := map[string]string{"SET": "correct horse", "EMPTY": ""}[name]
+		return value, ok
+	}
+	path := filepath.Join(dir, "state.yaml")
+	req, err := LoadOnce(path, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing := []string{
+		path + ":2:66: clients.a.secrets.s2.value_from: the environment variable UNSET is not set; set it", path + ":2:102: clients.a.secrets.s3.value_from: the environment variable EMPTY is empty",
+		"gone.pem: there is no such file", "gone.crt: there is no such file", "gone: there is no such file", "operator_tokens.ci.value_from: the environment variable UNSET is not set",
+	}
+	told := strings.Split(fmt.Sprint(req.Missing), "\n")
+	for i, want := range missing {
+		if len(told) != len(missing) || !strings.Contains(told[i], want) {
+			t.Errorf("%d: %q, want %s", i, told, want)
+		}
+	}
+	if v := req.Content.Values; len(v) != 7 || v[0] == "" || strings.Join(v[1:], "") != "" {
+		t.Errorf("%q", v)
+	}
+	if _, err := Load(path, env); err == nil || err.Error() != req.Missing.Error() {
+		t.Errorf("%v", err)
+	}
+	env = func(string) (string, bool) { return generated, true }
+	for _, name := range []string{"gone", "gone.pem", "gone.crt"} {
+		text, err := os.ReadFile(map[string]string{"gone": "testdata/public.pem", "gone.pem": "testdata/public.pem", "gone.crt": "testdata/billing.crt"}[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "gone" {
+			text = []byte("secret-of-b")
+		}
+		write(name, string(text))
+	}
+	all, err := LoadOnce(path, env)
+	if err != nil || all.Missing != nil {
+		t.Fatal(err, all.Missing)
+	}
+	if len(all.Content.Values) != 7 || slices.Contains(all.Content.Values, "") || req.Content.File != all.Content.File {
+		t.Errorf("%+v", all.Content)
+	}
+	for _, wrong := range []struct{ text, want string }{
+		{"clients: [{id: a, secrets: [{id: s1, value_from: {env: UNSET}}], state: on}]\n", "clients.a.state"},
+		{"clients: [{id: a, secrets: [{id: s1, value_from: {file: many}}]}]\n", "more than one line"},
+		{"clients: [{id: a, secrets: [{id: s1, value_from: {file: .}}]}]\n", "cannot be read"},
+		{"clients: [{id: a, secrets: [{id: s1, value_from: {file: empty}}]}]\n", "is empty"},
+	} {
+		write("many", "a\nb\n")
+		write("empty", "")
+		write("state.yaml", wrong.text)
+		if _, err := LoadOnce(path, func(string) (string, bool) { return "", false }); err == nil || !strings.Contains(err.Error(), wrong.want) {
+			t.Errorf("%s: %v, want %s", wrong.text, err, wrong.want)
+		}
 	}
 }
 
