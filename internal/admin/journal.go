@@ -28,8 +28,8 @@ type Journal interface {
 // journal.
 const storePatience = 3 * time.Second
 
-// denyOrJournal carries out a denial in the store, or where that is away keeps it
-// in the journal as p; a p without a verb is not kept.
+// denyOrJournal carries out a denial in the store, or where that is away, full or
+// damaged keeps it in the journal as p; a p without a verb is not kept.
 func (a *Admin) denyOrJournal(ctx context.Context, actor Actor, p *replica.Pending, f func(*change) error) (seq int64, kept *replica.Pending, err error) {
 	if a.Journal == nil || p.Verb == "" {
 		seq, err = a.change(ctx, actor, f)
@@ -40,7 +40,7 @@ func (a *Admin) denyOrJournal(ctx context.Context, actor Actor, p *replica.Pendi
 		defer cancel()
 		seq, err = a.change(waiting, actor, f)
 		stored := seq != 0 // though this node may not have applied it yet
-		if err == nil || stored || ctx.Err() != nil || !errors.Is(err, store.ErrUnavailable) && waiting.Err() == nil {
+		if err == nil || stored || ctx.Err() != nil || !takesNothing(err) && waiting.Err() == nil {
 			return seq, nil, err
 		}
 	}
@@ -55,10 +55,16 @@ func (a *Admin) denyOrJournal(ctx context.Context, actor Actor, p *replica.Pendi
 	p.Denial.Expires = registry.DenialExpires(a.now(), registry.MaxLifetime.Std(), a.MaxStale)
 	made, err := a.Journal.Journal(*p)
 	if err != nil {
-		return 0, nil, &Error{Code: Unavailable, cause: err, Message: "the store cannot be reached, and the denial cannot be kept until it is: " + err.Error(),
+		return 0, nil, &Error{Code: Unavailable, cause: err, Message: "the store does not take the denial, and this node cannot keep it until it does; nothing was denied: " + err.Error(),
 			Fix: "make room in the data directory, or bring the store back, and repeat"}
 	}
 	return 0, &made, nil
+}
+
+// takesNothing reports whether the error is the store's that takes no change at all.
+// Its disk may be another than the journal's.
+func takesNothing(err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrCorrupt)
 }
 
 // mayJournal refuses a denial that the store would refuse this actor, as far as
@@ -116,16 +122,31 @@ func (a *Admin) MergeJournal(ctx context.Context) error {
 	if a.Journal == nil {
 		return nil
 	}
+	var merged []string
+	forget := func() error {
+		if len(merged) == 0 {
+			return nil
+		}
+		defer func() { merged = nil }()
+		return a.Journal.Forget(merged...)
+	}
 	for _, p := range a.Journal.Journalled() {
 		if err := a.merge(ctx, p); err != nil {
-			return err
+			return errors.Join(err, forget())
 		}
-		if err := a.Journal.Forget(p.ID); err != nil {
+		if merged = append(merged, p.ID); len(merged) < forgetAtOnce {
+			continue
+		}
+		if err := forget(); err != nil {
 			return err
 		}
 	}
-	return nil
+	return forget()
 }
+
+// forgetAtOnce is how many entries the journal drops by one writing. It writes all
+// that are left, and after a fail-over there may be thousands.
+const forgetAtOnce = 100
 
 // merge writes one entry. A verb that the state of things does not allow does not
 // keep the denial out of the store.
