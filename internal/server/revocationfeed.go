@@ -23,6 +23,8 @@ type feeds struct {
 	config  *Config
 	counted func(step string)
 	waiting web.Places
+	sending web.Places    // of answers that are longer than long
+	long    int           // octets
 	drained chan struct{} // closed when nobody may wait any more
 	drain   sync.Once
 

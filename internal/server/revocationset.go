@@ -34,21 +34,28 @@ func (s *Server) serveRevocations(at Place, w http.ResponseWriter, r *http.Reque
 func (s *Server) answerRevocations(f *feed, q *revocationQuery, w http.ResponseWriter, r *http.Request) error {
 	d, position := f.look()
 	h := w.Header()
-	if !q.difference {
+	// A set that has the same tag differs in its times alone. No validator
+	// counts this answer: it is not signed.
+	if !q.difference && etagMatches(d.etag[0], r.Header["If-None-Match"]) {
 		h["Cache-Control"], h["Etag"] = revalidate, d.etag
-		// A set that has the same tag differs in its times alone. No validator
-		// counts this answer: it is not signed.
-		if etagMatches(d.etag[0], r.Header["If-None-Match"]) {
-			w.WriteHeader(http.StatusNotModified)
-			return nil
-		}
+		w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
 	text, err := f.text(d, position, q)
 	if err != nil {
 		return err
 	}
+	if len(text) > s.feeds.long {
+		peer := web.ExchangeOf(w).Peer
+		if !s.feeds.sending.Take(peer) {
+			return errLongAnswers
+		}
+		defer s.feeds.sending.Release(peer)
+	}
 	if q.difference {
 		web.NoStore(h)
+	} else {
+		h["Cache-Control"], h["Etag"] = revalidate, d.etag
 	}
 	h["Content-Type"] = mediaRevocations
 	extendWrite(w, len(text))

@@ -13,7 +13,7 @@ import (
 
 const (
 	revocationLife = 5 * time.Minute // of a signed set: from then on it is not taken
-	revocationKeep = time.Second     // how long a text is handed out again
+	revocationKeep = time.Second     // how long a text is handed out again, and as long for each MiB that it has
 )
 
 // signedSet is a set as it leaves.
@@ -39,7 +39,7 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 	now := f.config.Now()
 	first, since := d.first(q)
 	of := part{first, since > 0 && d.journalKnown(q)}
-	if t := f.texts[of]; t != nil && t.denied == d && fresh(t.made, now) && (!q.difference || t.seq >= min(q.since.Seq, position.Seq)) {
+	if t := f.texts[of]; t != nil && t.denied == d && t.fresh(now) && (!q.difference || t.seq >= min(q.since.Seq, position.Seq)) {
 		return t.text, nil
 	}
 	contact := f.config.Replica.Contact()
@@ -58,7 +58,7 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 		return nil, err
 	}
 	for old, t := range f.texts {
-		if t.denied != d || !fresh(t.made, now) {
+		if t.denied != d || !t.fresh(now) {
 			delete(f.texts, old)
 		}
 	}
@@ -90,9 +90,12 @@ func (f *feed) tellLarge(octets int) {
 	}
 }
 
-func fresh(made, now time.Time) bool {
-	age := now.Sub(made)
-	return 0 <= age && age < revocationKeep
+// fresh reports whether the text may be handed out again while nothing else is
+// denied: it is at most so much older than it could be. Strangers may ask for long
+// ones, whose signing takes a tenth of a second.
+func (t *signedSet) fresh(now time.Time) bool {
+	age := now.Sub(t.made)
+	return 0 <= age && age < revocationKeep+time.Duration(len(t.text)>>20)*time.Second
 }
 
 // appendRevocationSet writes a set as JSON, with these entries in the place of

@@ -15,9 +15,23 @@ const (
 	waitingPerNetwork = 1024
 )
 
+// Bounds of long answers that are under way: who reads slowly keeps the text in
+// memory, and each second there may be another one.
+const (
+	longAnswer        = 1 << 20
+	sendingInAll      = 256
+	sendingPerNetwork = 32
+)
+
 var errNoPlace = &symbolon.Error{
 	Code:        symbolon.TemporarilyUnavailable,
 	Description: "too many requests wait for the revocation set; ask without wait, or another node",
+	RetryAfter:  5 * time.Second,
+}
+
+var errLongAnswers = &symbolon.Error{
+	Code:        symbolon.TemporarilyUnavailable,
+	Description: "too many validators read the whole revocation set at the moment, which is long; ask again",
 	RetryAfter:  5 * time.Second,
 }
 

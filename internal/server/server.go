@@ -122,6 +122,7 @@ func New(cfg Config) *Server {
 	s.library.config = &s.cfg
 	s.feeds = feeds{
 		config: &s.cfg, waiting: web.Places{InAll: waitingInAll, PerNetwork: waitingPerNetwork},
+		sending: web.Places{InAll: sendingInAll, PerNetwork: sendingPerNetwork}, long: longAnswer,
 		drained: make(chan struct{}), counted: s.counted,
 	}
 	s.calls.New = func() any { return newCall() }
