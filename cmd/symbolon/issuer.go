@@ -76,4 +76,13 @@ func printIssuer(w io.Writer, i admin.Issuer) {
 	field(w, "set", i.ManagedBy)
 	field(w, "created", moment(i.Created))
 	field(w, "updated", moment(i.Updated))
+	for _, e := range []struct{ name, url string }{
+		{"metadata", i.Endpoints.Metadata}, {"token endpoint", i.Endpoints.Token}, {"with certificates", i.Endpoints.TokenMTLS}, {"keys (jwks)", i.Endpoints.JWKS},
+		{"introspection", i.Endpoints.Introspection}, {"revocation", i.Endpoints.Revocation},
+		{"revocation set", i.Endpoints.Revocations}, {"its keys", i.Endpoints.RevocationKeys}, {"management", i.Endpoints.Management},
+	} {
+		if e.url != "" {
+			field(w, e.name, e.url)
+		}
+	}
 }

@@ -28,6 +28,8 @@ type Config struct {
 	// does; nil: only signed tokens can be read.
 	OpenToken func(iss, text string) (claims []byte, err error)
 	BaseURL   string // the default issuer's URL
+	// Endpoints are the URLs of the issuer with that id; nil: they are not shown.
+	Endpoints func(issuer string) IssuerEndpoints
 	// MaxStale is how long another node may go on with old documents: max_stale
 	// where the store is shared, zero where it is this node's own.
 	MaxStale time.Duration

@@ -82,7 +82,7 @@ func (a *Admin) Issuer(ctx context.Context, actor Actor, id string) (Issuer, err
 	if err != nil {
 		return Issuer{}, err
 	}
-	return showIssuer(i, a.BaseURL, version), nil
+	return a.showIssuer(i, version), nil
 }
 
 // Issuers lists issuers.
@@ -90,7 +90,7 @@ func (a *Admin) Issuers(ctx context.Context, actor Actor, q Query) (Page[Issuer]
 	if err := actor.May(ClientsRead); err != nil {
 		return Page[Issuer]{}, err
 	}
-	return list(ctx, a, actor, registry.KindIssuer, q, func(i *registry.Issuer, v int64) Issuer { return showIssuer(i, a.BaseURL, v) })
+	return list(ctx, a, actor, registry.KindIssuer, q, a.showIssuer)
 }
 
 // Bootstrap makes the default issuer where there is none, with its first keys, and

@@ -32,6 +32,22 @@ type Issuer struct {
 	Created       time.Time   `json:"created"`
 	Updated       time.Time   `json:"updated"`
 	Version       int64       `json:"version"`
+
+	Endpoints IssuerEndpoints `json:"endpoints,omitzero"`
+}
+
+// IssuerEndpoints are the URLs under which programs reach an issuer; what is empty
+// it does not have.
+type IssuerEndpoints struct {
+	Metadata       string `json:"metadata,omitempty" doc:"Its metadata (RFC 8414)"`
+	Token          string `json:"token,omitempty"`
+	TokenMTLS      string `json:"token_mtls,omitempty" doc:"The token endpoint for clients with certificates, where that is another one (RFC 8705)"`
+	JWKS           string `json:"jwks,omitempty" doc:"The keys that its tokens are signed with"`
+	Introspection  string `json:"introspection,omitempty" doc:"For resource servers (RFC 7662)"`
+	Revocation     string `json:"revocation,omitempty" doc:"Where clients end a token of their own (RFC 7009)"`
+	Revocations    string `json:"revocations,omitempty" doc:"Its revocation set"`
+	RevocationKeys string `json:"revocation_keys,omitempty" doc:"The keys that the revocation set is signed with"`
+	Management     string `json:"management,omitempty" doc:"What the paths of its dialect's management API begin with"`
 }
 
 // IssuerToken are the defaults of an issuer's tokens.
@@ -148,12 +164,15 @@ type Key struct {
 	Revoked   time.Time `json:"revoked,omitzero"`
 }
 
-func showIssuer(i *registry.Issuer, base string, version int64) Issuer {
-	s := keySettings(i)
-	return Issuer{ID: i.ID, URL: i.Iss(base), Dialect: i.Dialect, Token: IssuerToken{registry.Duration(i.TokenLifetime())},
-		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, SubjectSuffix: i.SubjectSuffix, Keys: s,
+func (a *Admin) showIssuer(i *registry.Issuer, version int64) Issuer {
+	shown := Issuer{ID: i.ID, URL: i.Iss(a.BaseURL), Dialect: i.Dialect, Token: IssuerToken{registry.Duration(i.TokenLifetime())},
+		Profile: cmp.Or(i.Profile, registry.ProfileStandard), Audience: i.Audience, SubjectSuffix: i.SubjectSuffix, Keys: keySettings(i),
 		DPoPNonce: cmp.Or(i.DPoPNonce, registry.NonceRequired), Replay: cmp.Or(i.Replay, registry.ReplayStrict),
 		ManagedBy: i.ManagedBy, Created: i.Created, Updated: i.Updated, Version: version}
+	if a.Endpoints != nil {
+		shown.Endpoints = a.Endpoints(i.ID)
+	}
+	return shown
 }
 
 func keySettings(i *registry.Issuer) KeySchedule {

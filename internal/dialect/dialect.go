@@ -31,6 +31,20 @@ func Of(v *registry.IssuerView) *server.Dialect {
 	return nil
 }
 
+// ManagementURL is what the paths of the management API at the issuer begin with;
+// "" where it has none.
+func ManagementURL(v *registry.IssuerView) string {
+	switch {
+	case v.Path != "":
+		return ""
+	case v.Dialect == registry.DialectOkta:
+		return v.Base + oktaAPIPath
+	case v.Dialect == registry.DialectAuth0:
+		return v.Base + auth0API
+	}
+	return ""
+}
+
 // Config is what the vendors' own endpoints work on.
 type Config struct {
 	Server *server.Server

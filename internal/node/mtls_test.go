@@ -252,6 +252,9 @@ func TestRFC8705_5_Metadata(t *testing.T) {
 			t.Errorf("%s: %+v", iss, d)
 		}
 	}
+	if e := m.endpointsOf("partners"); e.Token != plainURL+"/partners/token" || e.TokenMTLS != mtlsURL+"/partners/token" {
+		t.Errorf("shown of partners: %+v", e)
+	}
 	if d := read(m.mtlsAddr(), mtlsURL+"/partners"+symbolon.WellKnownServer); d.Issuer != plainURL+"/partners" {
 		t.Errorf("the issuer calls itself %s where certificates are asked for", d.Issuer)
 	}

@@ -139,7 +139,7 @@ func (n *Node) openKeys(ctx context.Context) error {
 	n.nonces = dpop.NewNonces(master.NonceKey())
 	n.admin = admin.New(admin.Config{
 		Store: n.store, Reader: n.reader(), Replica: n.replica, Journal: n.replica, Master: master, OpenToken: n.ring.OpenToken, BaseURL: n.cfg.base(),
-		MaxStale: n.sharedStale(), SpoolDir: n.dir.join(spoolDir), Keep: n.cfg.Audit.Keep.Std(), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
+		MaxStale: n.sharedStale(), Endpoints: n.endpointsOf, SpoolDir: n.dir.join(spoolDir), Keep: n.cfg.Audit.Keep.Std(), Node: n.id, Now: n.cfg.Now, Logger: n.cfg.Logger,
 	})
 	return nil
 }
