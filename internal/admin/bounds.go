@@ -13,11 +13,12 @@ import (
 type bounds struct {
 	clients int // of the organisation
 	apis    int // of the organisation
+	octets  int // of the documents of its APIs: every change of the server reads them all
 	denials int // of the organisation, as long as they are kept
 	used    int // ids of credentials of one client, for ever
 }
 
-var defaultBounds = bounds{clients: 10_000, apis: 1_000, denials: 100_000, used: 1_000}
+var defaultBounds = bounds{clients: 10_000, apis: 1_000, octets: 2 << 20, denials: 100_000, used: 1_000}
 
 // checkBounds refuses what makes more than there may be.
 func (c *change) checkBounds() error {
@@ -39,8 +40,11 @@ func (c *change) bounded(s *staged) error {
 	b, created := &c.a.bounds, s.before == nil
 	switch after := s.after.(type) {
 	case *registry.API:
-		if !created {
-			return nil
+		if s.builtin {
+			return nil // it comes with its issuer
+		}
+		if err := c.apisFit(s); err != nil || !created {
+			return err
 		}
 		return c.room(registry.KindAPI, b.apis, "delete those that are not used any more, or ask an operator of the whole server to make it")
 	case *registry.Client:
@@ -69,6 +73,49 @@ func (c *change) room(kind string, most int, fix string) error {
 		return err
 	}
 	return &Error{Code: TooMany, Message: fmt.Sprintf("the organisation has %d %ss, which is as many as its own programs may make", most, word(kind)), Fix: fix}
+}
+
+// apisFit refuses an API, or more of one, where the documents of the organisation's
+// APIs would be too long: all of them are read and judged whenever something is
+// changed on this server, by whomever.
+func (c *change) apisFit(grown *staged) error {
+	grows, err := sizes(grown)
+	if err != nil || grows.after <= grows.before {
+		return err
+	}
+	apis, err := all[registry.API](c, registry.KindAPI)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, api := range apis {
+		if !c.actor.reaches(api.Issuer) {
+			continue
+		}
+		size, err := sizes(c.staged[ref{registry.KindAPI, api.ID}])
+		if err != nil {
+			return err
+		}
+		total += size.after
+	}
+	if total <= c.a.bounds.octets {
+		return nil
+	}
+	return &Error{Code: TooMany, Message: fmt.Sprintf("the APIs of the organisation would have %d octets, and its own programs may make them have %d", total, c.a.bounds.octets),
+		Fix: "shorten descriptions, or delete APIs and scopes that are not used any more, or ask an operator of the whole server"}
+}
+
+// sizes are how long an object's document is, and about how long it will be.
+func sizes(s *staged) (size struct{ before, after int }, err error) {
+	size.before, size.after = len(s.stored), len(s.stored)
+	switch {
+	case s.after == nil:
+		size.after = 0
+	case s.action != "":
+		doc, failed := registry.Encode(s.after, s.stored)
+		size.after, err = len(doc), failed
+	}
+	return size, err
 }
 
 // fewUsed refuses a new credential to a client that has used up many: their ids stay

@@ -16,7 +16,7 @@ func own() Actor { return boundActors()["a client that manages"] }
 // TestAnOrganisationMakesSoManyObjects and no more; whoever is not bound to issuers
 // makes more, and takes part in the count.
 func TestAnOrganisationMakesSoManyObjects(t *testing.T) {
-	if want := (bounds{clients: 10_000, apis: 1_000, denials: 100_000, used: 1_000}); defaultBounds != want {
+	if want := (bounds{clients: 10_000, apis: 1_000, octets: 2 << 20, denials: 100_000, used: 1_000}); defaultBounds != want {
 		t.Errorf("bounds %+v", defaultBounds)
 	}
 	eachStore(t, func(w *world) {
@@ -61,6 +61,44 @@ func TestAnOrganisationMakesSoManyObjects(t *testing.T) {
 		// Another organisation is not held up.
 		_, err = client(OfManagement("x", "r", roles[registry.RoleOperator], []string{"tenant"}), "tenant")
 		w.ok(err)
+	})
+}
+
+// TestTheAPIsOfAnOrganisationAreNoLonger than a bound, however few they are: each
+// change of anybody's reads them all.
+func TestTheAPIsOfAnOrganisationAreNoLonger(t *testing.T) {
+	onSQLite(t, func(w *world) {
+		organisations(w)
+		ctx := w.Context()
+		w.bounds.octets = 8_000
+		long := func(n int) map[string]registry.Scope {
+			scopes := map[string]registry.Scope{}
+			for i := range n {
+				scopes[fmt.Sprintf("s%d", i)] = registry.Scope{Description: strings.Repeat("x", 200)}
+			}
+			return scopes
+		}
+		api := func(a Actor, id, issuer string, n int) error {
+			_, _, err := w.CreateAPI(ctx, a, registry.API{ID: id, Issuer: issuer, Identifier: "https://" + id + ".example.com", Scopes: long(n)})
+			return err
+		}
+		set := func(a Actor, n int) error {
+			_, _, err := w.UpdateAPI(ctx, a, Update[registry.API]{Target: Target{ID: "first"},
+				Change: Named[registry.API]{Object: registry.API{Scopes: long(n)}, Fields: Fields{"scopes"}}})
+			return err
+		}
+		w.ok(api(own(), "first", "okta-default", 10))
+		w.refused(api(own(), "second", "okta", 30), TooMany, "8000", "shorten")
+		w.refused(set(own(), 40), TooMany, "8000", "shorten")
+		w.ok(set(own(), 20))
+		w.ok(set(w.actor, 40)) // an operator of the whole server may
+		w.refused(api(own(), "third", "okta", 0), TooMany, "8000", "delete")
+		w.ok(set(own(), 39)) // and less is always possible
+		w.ok(third(w.DeleteAPI(ctx, own(), Target{ID: "first"})))
+		w.ok(api(own(), "third", "okta", 0))
+		// What others have does not count.
+		w.ok(api(w.actor, "tenants", "tenant", 60))
+		w.ok(api(own(), "fourth", "okta", 5))
 	})
 }
 
