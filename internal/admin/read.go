@@ -81,6 +81,7 @@ func list[T, V any](ctx context.Context, a *Admin, actor Actor, kind string, q Q
 	sight := a.sight(ctx, actor)
 	for {
 		query := q.store(kind)
+		query.Within = actor.within(kind)
 		objects, next, err := a.candidates(ctx, actor, query)
 		if err != nil {
 			return Page[V]{}, fromStore(err)
@@ -109,6 +110,18 @@ func list[T, V any](ctx context.Context, a *Admin, actor Actor, kind string, q Q
 			return page, nil
 		}
 	}
+}
+
+// within is what the store can leave out of a list by itself, where there may be
+// much that an actor who is bound to issuers does not see: clients of others, too.
+func (a Actor) within(kind string) (issuers []store.Attr) {
+	if kind != registry.KindClient {
+		return nil
+	}
+	for _, id := range a.Issuers {
+		issuers = append(issuers, store.Attr{Name: registry.AttrIssuer, Value: id})
+	}
+	return issuers
 }
 
 // Target names an object to act on. A Version other than 0 refuses the action

@@ -201,11 +201,26 @@ func (q *Query) statement(limit int) (string, []any) {
 		w.terms = append(w.terms, fmt.Sprintf("EXISTS (SELECT 1 FROM attrs b WHERE b.kind = o.kind AND b.attr = %s AND b.value = %s AND b.id = o.id)",
 			w.bind(a.Name), w.bind(a.Value)))
 	}
+	w.within(q.Within)
 	if q.Search != "" && utf8.RuneCountInString(q.Search) < minSearch {
 		w.like(q.Search)
 	}
 	return `SELECT ` + objectColumns + ` FROM objects WHERE rid IN (SELECT o.rid FROM ` + from + w.text() +
 		` ORDER BY ` + id + ` LIMIT ` + w.bind(limit) + `) ORDER BY id`, w.args
+}
+
+// within drops what has another value of the attribute. Without the hint all entries
+// of the attribute would be looked through for each object.
+func (w *where) within(values []Attr) {
+	if len(values) == 0 {
+		return
+	}
+	var list []string
+	for _, v := range values {
+		list = append(list, w.bind(v.Value))
+	}
+	w.terms = append(w.terms, fmt.Sprintf("NOT EXISTS (SELECT 1 FROM attrs x INDEXED BY attrs_object WHERE x.kind = o.kind AND x.id = o.id AND x.attr = %s AND x.value NOT IN (%s))",
+		w.bind(values[0].Name), strings.Join(list, ", ")))
 }
 
 // minSearch is the number of characters in an entry of the search index.

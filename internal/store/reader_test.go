@@ -94,6 +94,37 @@ func listAll(t testing.TB, r *Reader, q Query) (ids []string) {
 	}
 }
 
+// TestListWithin leaves out what has another value besides, and nothing else.
+func TestListWithin(t *testing.T) {
+	eachReader(t, func(t *testing.T, s *Store, r *Reader, sync func()) {
+		for id, issuers := range map[string][]string{"both": {"a", "b"}, "of-a": {"a"}, "of-b": {"b"}, "others": {"c"}, "shared": {"a", "c"}, "none": nil} {
+			p := Put{Kind: "client", ID: id, Attrs: []Attr{{"name", id}}}
+			for _, i := range issuers {
+				p.Attrs = append(p.Attrs, Attr{"issuer", i})
+			}
+			put(t, s, p)
+		}
+		sync()
+		within := []Attr{{"issuer", "a"}, {"issuer", "b"}}
+		for _, c := range []struct {
+			q    Query
+			want []string
+		}{
+			{Query{Within: within}, []string{"both", "none", "of-a", "of-b"}},
+			{Query{Within: within, Attrs: within[:1]}, []string{"both", "of-a"}},
+			{Query{Within: within[:1], Attrs: within[:1]}, []string{"of-a"}},
+			{Query{Within: within, Search: "of"}, []string{"of-a", "of-b"}},
+			{Query{Within: within, Search: "of-"}, []string{"of-a", "of-b"}},
+			{Query{Search: "share"}, []string{"shared"}},
+		} {
+			c.q.Kind, c.q.Limit = "client", 2
+			if got := listAll(t, r, c.q); !slices.Equal(got, c.want) {
+				t.Errorf("%+v: %v, want %v", c.q, got, c.want)
+			}
+		}
+	})
+}
+
 func TestListPages(t *testing.T) {
 	eachReader(t, func(t *testing.T, s *Store, r *Reader, sync func()) {
 		var all, red []string

@@ -90,6 +90,7 @@ type RecordQuery struct {
 type Query struct {
 	Kind    string
 	Attrs   []Attr // all of them must match
+	Within  []Attr // of one name: nothing that has another value of it than these; empty: no bound
 	Search  string // substring of the attribute "name" or of the id, any case; finds objects that have a name
 	After   string // ids after this one: what List returned as next
 	Limit   int    // default 100, at most 1000
