@@ -21,6 +21,8 @@ type auth0Mark struct {
 	position registry.Position // of the snapshot that it is true at
 	total    int               // -1: not known
 	before   map[int]string    // by the number of an entry: the checkpoint of the one before it
+
+	looking chan struct{} // full while somebody looks through many entries
 }
 
 // Bounds of what is remembered: of one list, and how many lists. What is beyond
@@ -39,7 +41,7 @@ func (m *auth0Marks) of(list string, at registry.Position) *auth0Mark {
 		if m.lists == nil || len(m.lists) >= maxAuth0Lists {
 			m.lists = make(map[string]*auth0Mark)
 		}
-		mark = &auth0Mark{position: at, total: -1, before: make(map[int]string)}
+		mark = &auth0Mark{position: at, total: -1, before: make(map[int]string), looking: make(chan struct{}, 1)}
 		m.lists[list] = mark
 	}
 	return mark
@@ -57,6 +59,17 @@ func (m *auth0Mark) find(number int) (from string, begins, total int) {
 		return from, number, m.total
 	}
 	return "", 0, m.total
+}
+
+// wait returns when nobody looks through the list: what they have learnt is known
+// then, and those who ask at the same time for what has to be counted cost no more
+// than one. done lets the next one.
+func (m *auth0Mark) wait() (done func()) {
+	if m == nil {
+		return func() {}
+	}
+	m.looking <- struct{}{}
+	return func() { <-m.looking }
 }
 
 // begins notes the checkpoint before the entry of that number.

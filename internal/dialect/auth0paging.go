@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/symbolon/symbolon/internal/admin"
@@ -41,11 +40,10 @@ func (q *auth0Query) text(name string) string {
 
 // number takes one between lowest and highest; given: it is there.
 func (q *auth0Query) number(name string, fallback, lowest, highest int) (n int, given bool) {
-	text := q.text(name)
-	if text == "" {
+	if !q.values.Has(name) {
 		return fallback, false
 	}
-	n, err := strconv.Atoi(text)
+	n, err := wholeNumber(q.text(name))
 	switch {
 	case err != nil:
 		q.refuse(name, "Expected type integer")
@@ -59,9 +57,10 @@ func (q *auth0Query) number(name string, fallback, lowest, highest int) (n int, 
 
 // flag takes true or false.
 func (q *auth0Query) flag(name string, fallback bool) bool {
-	switch q.text(name) {
-	case "":
+	if !q.values.Has(name) {
 		return fallback
+	}
+	switch q.text(name) {
 	case "true":
 		return true
 	case "false":
@@ -111,6 +110,13 @@ func (q *auth0Query) paging() (p auth0Paging) {
 	p.perPage, _ = q.number("per_page", auth0PerPage, 0, auth0MaxPerPage)
 	p.totals = q.flag("include_totals", false)
 	return p
+}
+
+// checkpoint refuses a from that cannot have been the next of the part before.
+func (q *auth0Query) checkpoint(p auth0Paging, valid func(id string) bool) {
+	if p.from != "" && !valid(p.from) {
+		q.refuse("from", "It is not the next of a page before")
+	}
 }
 
 // auth0Object is an object as it is answered.
@@ -250,6 +256,10 @@ func (s *auth0Source[T]) page(p auth0Paging, mark *auth0Mark) (list []auth0Objec
 	list = []auth0Object{}
 	start := p.page * p.perPage
 	from, seen, total := mark.find(start)
+	if seen != start || p.totals && total < 0 {
+		defer mark.wait()()
+		from, seen, total = mark.find(start)
+	}
 	counting := p.totals && total < 0
 	switch {
 	case total > auth0Reach && start >= auth0Reach:

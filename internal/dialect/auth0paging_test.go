@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -80,6 +83,42 @@ func TestAuth0Reach(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAuth0CountsOnce: many that ask at the same time for what has to be counted
+// cost as much as one.
+func TestAuth0CountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const entries, callers = 5_000, 8
+		var looked atomic.Int64
+		var begun atomic.Bool
+		source := longList(entries, new(int))
+		source.all = func(from string, batch int) iter.Seq2[int, error] {
+			if !begun.Swap(true) {
+				synctest.Wait() // until all others have come as far as they do
+			}
+			return func(yield func(int, error) bool) {
+				for n, err := range longList(entries, new(int)).all(from, batch) {
+					if looked.Add(1); !yield(n, err) {
+						return
+					}
+				}
+			}
+		}
+		mark := new(auth0Marks).of("numbers", registry.Position{})
+		var all sync.WaitGroup
+		for range callers {
+			all.Go(func() {
+				if list, total, err := source.page(auth0Paging{perPage: 10, totals: true}, mark); err != nil || total != entries || len(list) != 10 {
+					t.Errorf("%d of %d: %v", len(list), total, err)
+				}
+			})
+		}
+		all.Wait()
+		if n := looked.Load(); n > entries+callers*11 {
+			t.Errorf("%d entries were looked at, of %d", n, entries)
+		}
+	})
 }
 
 // TestAuth0DeepPages: a page far behind the end costs no more than what can be
