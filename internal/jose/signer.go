@@ -107,9 +107,15 @@ func (s *Signer) Key() *Key { return s.key }
 // Sign returns the compact JWS of payload, of which it keeps nothing. A token that [Parse]
 // would refuse for its length is [ErrTooLong]; other errors come from the crypto.Signer.
 func (s *Signer) Sign(payload []byte) (string, error) {
+	return s.SignDocument(payload, MaxToken)
+}
+
+// SignDocument is Sign for what is no token and may have so many bytes; ParseDocument
+// reads it.
+func (s *Signer) SignDocument(payload []byte, most int) (string, error) {
 	signed := len(s.header) + segmentEncoding.EncodedLen(len(payload))
 	size := signed + 1 + segmentEncoding.EncodedLen(s.key.checked.signature)
-	if size > MaxToken {
+	if size > most {
 		return "", ErrTooLong
 	}
 	token := make([]byte, size)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,10 +33,8 @@ func (s *Server) signAnswer(c *call, apis []*registry.API) error {
 	if err != nil {
 		return err
 	}
-	text, err := signer.Sign(payload)
-	if errors.Is(err, jose.ErrTooLong) {
-		return fmt.Errorf("the signed answer about token %s would be longer than %d octets: ask without the Accept header: %w", c.record.JTI, symbolon.MaxToken, err)
-	}
+	// It says more than the token that it is about, which may be as long as tokens get.
+	text, err := signer.SignDocument(payload, 2*symbolon.MaxToken)
 	if err != nil {
 		return errNoSigner.WithCause(err)
 	}
@@ -73,11 +70,12 @@ func (s *Server) answerSigner(c *call, apis []*registry.API) (*jose.Signer, erro
 }
 
 // wantsSigned reports whether the lines of Accept ask for a signed answer
-// (RFC 9701 §4): they name its type, and do not like plain JSON more (RFC 9110
-// §12.5.1). Any other header gets plain JSON.
+// (RFC 9701 §4): they name its type, and do not like plain JSON more. RFC 9110
+// §12.5.1: of ranges that plain JSON is in, the most specific one counts. Any other
+// header gets plain JSON.
 func wantsSigned(accept []string) bool {
-	var signed, plain, anything float64
-	named := false // application/json
+	signed := 0.0
+	plain := [...]float64{-1, -1, -1} // of application/json, application/*, */*; -1: not named
 	for _, line := range accept {
 		for item := range strings.SplitSeq(line, ",") {
 			media, parameters, _ := strings.Cut(item, ";")
@@ -86,16 +84,20 @@ func wantsSigned(accept []string) bool {
 			case symbolon.MediaIntrospection:
 				signed = max(signed, q)
 			case "application/json":
-				plain, named = max(plain, q), true
-			case "application/*", "*/*":
-				anything = max(anything, q)
+				plain[0] = max(plain[0], q)
+			case "application/*":
+				plain[1] = max(plain[1], q)
+			case "*/*":
+				plain[2] = max(plain[2], q)
 			}
 		}
 	}
-	if !named {
-		plain = anything
+	for _, q := range plain {
+		if q >= 0 {
+			return signed > 0 && signed >= q
+		}
 	}
-	return signed > 0 && signed >= plain
+	return signed > 0
 }
 
 // quality is the weight among the parameters of a media range; 1 without one, 0

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -17,26 +18,30 @@ const asksSigned = symbolon.MediaIntrospection
 func TestRFC9701_4_AcceptDecides(t *testing.T) {
 	for accept, want := range map[string]bool{
 		"": false, "application/json": false, "*/*": false, "application/*": false, "application/jwt": false, "text/html": false,
-		asksSigned:                                  true,
-		"Application/Token-Introspection+JWT":       true,
-		asksSigned + ", application/json":           true,
-		"application/json, " + asksSigned:           true,
-		asksSigned + ";q=0.5, application/json":     false,
-		asksSigned + ";q=0.5, application/json;q=0": true,
-		"application/json;q=0.5, " + asksSigned:     true,
-		asksSigned + ";q=0.5, */*":                  false,
-		asksSigned + ", */*;q=0.1":                  true,
-		asksSigned + ";q=0":                         false,
-		asksSigned + "; q=1.000":                    true,
-		asksSigned + ";Q=0.3":                       true,
-		asksSigned + ";q=x":                         false,
-		asksSigned + ";q=NaN":                       false,
-		asksSigned + ";q=2":                         false,
-		asksSigned + ";charset=utf-8":               true,
-		"x" + asksSigned:                            false,
-		",,;=;q":                                    false,
-		"application/json|" + asksSigned:            true, // two lines
-		"*/*;q=0.8|" + asksSigned + ";q=0.7":        false,
+		asksSigned:                                      true,
+		"Application/Token-Introspection+JWT":           true,
+		asksSigned + ", application/json":               true,
+		"application/json, " + asksSigned:               true,
+		asksSigned + ";q=0.5, application/json":         false,
+		asksSigned + ";q=0.5, application/json;q=0":     true,
+		"application/json;q=0.5, " + asksSigned:         true,
+		asksSigned + ";q=0.5, */*":                      false,
+		asksSigned + ", */*;q=0.1":                      true,
+		asksSigned + ";q=0":                             false,
+		asksSigned + "; q=1.000":                        true,
+		asksSigned + ";Q=0.3":                           true,
+		asksSigned + ";q=x":                             false,
+		asksSigned + ";q=NaN":                           false,
+		asksSigned + ";q=2":                             false,
+		asksSigned + ";charset=utf-8":                   true,
+		"x" + asksSigned:                                false,
+		",,;=;q":                                        false,
+		"application/json|" + asksSigned:                true, // two lines
+		"*/*;q=0.8|" + asksSigned + ";q=0.7":            false,
+		asksSigned + ";q=0.5, application/*;q=0.1, */*": true, // the more specific range counts
+		asksSigned + ";q=0.5, application/*, */*;q=0.1": false,
+		asksSigned + ";q=0.5, application/*;q=0, */*":   true,
+		"application/*;q=0.1, */*;q=0.1":                false,
 	} {
 		if got := wantsSigned(strings.Split(accept, "|")); got != want {
 			t.Errorf("%q: signed %v", accept, got)
@@ -122,6 +127,32 @@ func TestRFC9701_6_AlgorithmOfTheAPI(t *testing.T) {
 	doc := f.get(base + symbolon.WellKnownServer).Body.String()
 	if !strings.Contains(doc, `"introspection_signing_alg_values_supported":["ES256","RS256"]`) {
 		t.Errorf("%s", doc)
+	}
+}
+
+// TestASignedAnswerAboutALongToken: it says more than the token, and comes all the
+// same.
+func TestASignedAnswerAboutALongToken(t *testing.T) {
+	f := newAskFixture(t)
+	text := ""
+	for n := 11_800; len(text) < symbolon.MaxToken-8; n++ {
+		f.apply(named("wordy", func(c *registry.Client) {
+			c.Claims = map[string]json.RawMessage{"x": json.RawMessage(`"` + strings.Repeat("x", n) + `"`)}
+		}))
+		w := f.post("wordy", grant)
+		if w.Code != http.StatusOK {
+			break
+		}
+		text = f.textOf(w)
+		n += max(0, (symbolon.MaxToken-len(text))*3/4-12)
+	}
+	if len(text) < symbolon.MaxToken-100 {
+		t.Fatalf("the longest token has %d octets", len(text))
+	}
+	w := f.about("/introspect", "orders-api", text, "Accept", asksSigned)
+	answer, err := jose.ParseDocument(w.Body.String(), 2*symbolon.MaxToken)
+	if err != nil || w.Code != http.StatusOK || w.Body.Len() <= symbolon.MaxToken || !strings.Contains(string(answer.Payload), `{"active":true`) {
+		t.Errorf("%d %v: %d octets", w.Code, err, w.Body.Len())
 	}
 }
 
