@@ -3,6 +3,7 @@ package dialect
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -223,6 +224,15 @@ func (c *managed) send() {
 	}
 	c.x.WriteHeader(c.status)
 	c.x.Write(c.text)
+}
+
+// wholeNumber reads a parameter that is one: digits, and a minus before them at
+// most.
+func wholeNumber(text string) (int, error) {
+	if strings.HasPrefix(text, "+") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.Atoi(text)
 }
 
 // codeOf is the code of OAuth's by which servers log and count what a management API
