@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -33,6 +34,7 @@ func (c *Config) problems() []problem {
 	if c.Health != "" {
 		checkListen("health", c.Health, bad)
 	}
+	c.checkAddresses(bad)
 	c.checkRoutes(bad)
 	c.checkCertificates(bad)
 	c.checkIntrospection(bad)
@@ -120,6 +122,11 @@ func upstreamURL(text string) (*url.URL, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, fmt.Errorf("not an http or https URL")
 	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, fmt.Errorf("%s is no port", port)
+		}
+	}
 	if strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
 		return nil, fmt.Errorf("has more than scheme, host and port: the API sees the paths that the routes see")
 	}
@@ -161,12 +168,72 @@ func checkListener(member, listen string, tls *ListenerTLS, trusted []string, ba
 }
 
 func checkListen(path, listen string, bad complain) (host string, ok bool) {
+	const fix = "write host:port, as 127.0.0.1:8090"
 	host, port, err := net.SplitHostPort(listen)
 	if listen == "" || err != nil || port == "" {
-		bad(path, "write host:port, as 127.0.0.1:8090", "not an address")
+		bad(path, fix, "not an address")
+		return "", false
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		bad(path, fix, "%s is no port", port)
 		return "", false
 	}
 	return host, true
+}
+
+// checkAddresses looks for what stands for two things: of two listeners the second
+// would be told that another program is there, and what is its own upstream asks
+// itself without end.
+func (c *Config) checkAddresses(bad complain) {
+	const fix = "give each its own port"
+	type listener struct{ member, addr string }
+	var all []listener
+	if c.Proxy != nil {
+		all = append(all, listener{"proxy.listen", c.Proxy.Listen})
+	}
+	if c.ForwardAuth != nil {
+		all = append(all, listener{"forward_auth.listen", c.ForwardAuth.Listen})
+	}
+	all = append(all, listener{"health", c.Health})
+	for i, one := range all {
+		for _, other := range all[:i] {
+			if sameAddress(one.addr, other.addr) {
+				bad(one.member, fix, "the address of %s, too", other.member)
+			}
+		}
+	}
+	if c.Proxy == nil {
+		return
+	}
+	u, err := upstreamURL(c.Proxy.Upstream)
+	if err != nil {
+		return
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	for _, one := range all {
+		if sameAddress(one.addr, net.JoinHostPort(u.Hostname(), port)) {
+			bad("proxy.upstream", "write where the API is, and let that listen on another port", "the guard's own address: %s", one.member)
+		}
+	}
+}
+
+// sameAddress reports whether a listener is surely what another address leads to.
+func sameAddress(listen, addr string) bool {
+	host, port, err := net.SplitHostPort(listen)
+	otherHost, otherPort, otherErr := net.SplitHostPort(addr)
+	if err != nil || otherErr != nil || port != otherPort || port == "0" {
+		return false
+	}
+	every := func(h string) bool {
+		ip, err := netip.ParseAddr(h)
+		return h == "" || err == nil && ip.IsUnspecified()
+	}
+	vague := func(h string) bool { return every(h) || strings.EqualFold(h, "localhost") }
+	local := func(h string) bool { return every(h) || symbolon.Loopback(h) }
+	return strings.EqualFold(host, otherHost) || local(host) && local(otherHost) && (vague(host) || vague(otherHost))
 }
 
 func (c *Config) checkCertificates(bad complain) {

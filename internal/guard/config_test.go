@@ -68,6 +68,25 @@ func TestBadFiles(t *testing.T) {
 		"a pattern for a tunnel":       {edit("GET /orders", "CONNECT /orders"), "CONNECT is never forwarded"},
 		"the same pattern twice":       {edit("/public/", "GET /orders"), `routes.1.match: it and "GET /orders" match the same requests`},
 		"patterns that cross":          {edit("{match: /public/, allow: anyone}", `{match: "/a/{x}", allow: anyone}`) + "  - {match: \"/{y}/b\", scopes: []}\n", `guard.yaml:8:13: routes.2.match: it and "/a/{x}" match`},
+		"a pattern of another program": {edit("/public/", "/public/*"), "guard.yaml:7:13: routes.1.match: * is nothing but that text here; write {name} for one segment, and end with a slash for all that is below"},
+		"another one":                  {edit("/public/", "/public/**"), "routes.1.match: ** is nothing but that text here"},
+		"a third one":                  {edit("/public/", "/public/:id"), "routes.1.match: :id is nothing but that text here; write {id} for any segment, or %3A for the colon"},
+		"two methods":                  {edit("GET /orders", "\"GET,POST /orders\""), "routes.0.match: not one method before the path; write a route for each method"},
+		"a space in a pattern":         {edit("/public/", "/public files/"), "routes.1.match: a space in the path; write %20"},
+		"a query in a pattern":         {edit("/public/", "\"/public/?a=b\""), "routes.1.match: more than a path; leave the query out"},
+		"dot segments in a pattern":    {edit("/public/", "/public/../"), "routes.1.match: such paths are refused; write the path as requests have it"},
+		"encoded dots in a pattern":    {edit("/public/", "/public/%2e%2e/"), "routes.1.match: such paths are refused; write"},
+		"two slashes in a pattern":     {edit("/public/", "/public//a"), "routes.1.match: such paths are refused, since two programs could read them differently; write ambiguous_paths: allow"},
+		"a semicolon in a pattern":     {edit("/public/", "\"/public;a/\""), "routes.1.match: such paths are refused, since"},
+		"a pattern in another case":    {edit("/public/", "GET /Orders"), "guard.yaml:7:13: routes.1.match: but for the case or the final slash it is another route's, which asks for more: each request would be refused; let both ask for the same"},
+		"the other way round":          {edit("GET /orders, scopes: [orders:read]", "/PUBLIC/, scopes: [a]"), "guard.yaml:7:13: routes.1.match: but for the case"},
+		"a pattern with a slash":       {edit("/public/", "\"GET /orders/{$}\""), "routes.1.match: but for the case or the final slash"},
+		"two listeners at one address": {edit("127.0.0.1:8091", "127.0.0.1:8090"), "guard.yaml:4:24: forward_auth.listen: the address of proxy.listen, too; give each its own port"},
+		"health at everybody's":        {goodFile + "health: \":8091\"\n", "guard.yaml:8:9: health: the address of forward_auth.listen, too"},
+		"a guard of itself":            {edit("http://127.0.0.1:3000", "http://localhost:8090"), "proxy.upstream: "},
+		"a guard of itself, exactly":   {edit("127.0.0.1:3000", "127.0.0.1:8090"), "guard.yaml:3:43: proxy.upstream: the guard's own address: proxy.listen; write where the API is"},
+		"an upstream without a port":   {edit(":3000", ":99999"), "guard.yaml:3:43: proxy.upstream: 99999 is no port"},
+		"no such port":                 {edit("127.0.0.1:8090", "127.0.0.1:99999"), "guard.yaml:3:17: proxy.listen: 99999 is no port; write host:port"},
 		"paths of a route":             {edit("allow: anyone", "allow: anyone, ambiguous_paths: true"), "want text"},
 		"paths of a route, a word":     {edit("allow: anyone", "allow: anyone, ambiguous_paths: all"), "routes.1.ambiguous_paths: want allow"},
 		"a binding":                    {goodFile + "bound: tls\n", "bound: want optional, required, dpop or mtls"},
@@ -96,6 +115,17 @@ func TestBadFiles(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil, nil); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestGoodPatterns: what looks like another program's way and is none.
+func TestGoodPatterns(t *testing.T) {
+	text := goodFile
+	for _, pattern := range []string{"/{$}", "/files/{rest...}", "/a:batch", "/a*b/", "/über/", "/a%20b", "/{page}", "/reports/", "GET /orders/", "GET /reports", "/%3Aid", "/.well-known/x", "/100%25"} {
+		text += "  - {match: \"" + pattern + "\", scopes: [orders:read, a]}\n"
+	}
+	if _, err := load(t, text+"  - {match: \"/a;b\", scopes: [], ambiguous_paths: allow}\n", nil, nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -17,13 +17,26 @@ const (
 // identities are headers in which somebody in front of an API tells who the
 // caller is, or what the request was: an API believes them, so none of the
 // caller's gets there. Each stands for all that begin like it.
-var identities = []string{
+var identities = byLetter(
 	"X-Auth-", "X-Forward", "X-Original-", "X-Rewrite-", "X-Envoy-Original-", "X-Envoy-External-", "X-Remote-", "X-Authenticated-",
-	"Remote-", "X-Ssl-", "Ssl-Client-", "Client-Cert", "X-Client-Cert", "X-Tls-Client-", "X-Arr-Clientcert",
-	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-", "Forwarded", "Request-Id",
-	"X-Host", "X-Http-Host-Override", "X-Webauth-", "X-Consumer-",
-	"X-Amzn-Oidc-", "X-Goog-Authenticated-", "X-Goog-Iap-", "X-Ms-Client-", "Cf-Access-", // of load balancers that sign in
-	"Proxy", // CVE-2016-5385: an environment variable of that name is believed
+	"Remote-", "X-Ssl-", "Ssl-Client-", "Client-Cert", "X-Client-Cert", "X-Client-Verify", "X-Client-Dn", "X-Tls-Client-", "X-Arr-",
+	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-", "Fastly-Client-Ip", "X-Azure-Clientip", "X-Azure-Socketip", "Forwarded", "Request-Id",
+	"X-Host", "X-Http-Host-Override", "X-Webauth-", "X-Consumer-", "X-Credential-", "X-Anonymous-Consumer",
+	"X-Amzn-Oidc-", "X-Goog-Authenticated-", "X-Goog-Iap-", "X-Ms-Client-", "X-Appengine-", "Cf-Access-", // of load balancers that sign in
+	"Oidc-", "Mellon-", "Shib-", "Sm-", "Iv-", "X-Pomerium-", // of what signs people in
+	"X-Scheme", "X-Url-Scheme", "Front-End-Https", "X-Script-", // another path, to programs behind WSGI
+	"X-Accel-", "X-Sendfile-", // CVE-2025-61780: files are found by them
+	"X-Middleware-", // CVE-2025-29927: steps are left out by it
+	"Wl-Proxy-",     // who the caller is, to WebLogic
+	"Proxy",         // CVE-2016-5385: an environment variable of that name is believed
+)
+
+// byLetter sorts prefixes by their first letter: every header is compared.
+func byLetter(prefixes ...string) (all [256][]string) {
+	for _, p := range prefixes {
+		all[p[0]] = append(all[p[0]], p)
+	}
+	return all
 }
 
 // overrides name another method than the request's, to which an API may listen:
@@ -58,12 +71,7 @@ func strip(h http.Header) {
 // speaks reports whether a header of this name, in the spelling of http.Header,
 // is one of identities.
 func speaks(name string) bool {
-	switch name[0] {
-	case 'X', 'R', 'S', 'C', 'F', 'P', 'T':
-	default:
-		return false
-	}
-	for _, prefix := range identities {
+	for _, prefix := range identities[name[0]] {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

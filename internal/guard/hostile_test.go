@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,52 @@ func TestOtherCaseAndFinalSlash(t *testing.T) {
 		asked, body := do(t, "GET", "http://"+w.asked, "/forward-auth", head("X-Original-Method", "GET", "X-Original-Uri", target), nil)
 		if (asked.StatusCode == 200) != (status == 200) {
 			t.Errorf("forward-auth: %s: %d %s", target, asked.StatusCode, body)
+		}
+	}
+}
+
+// TestAFinalSlashThatIsNotThere: to many programs /reports is /reports/, so a
+// wildcard that asks for less must not take it; nor what letters are small to
+// some program. Who may do more than the other path asks for is in no doubt.
+func TestAFinalSlashThatIsNotThere(t *testing.T) {
+	w := start(t, nil, func(c *Config) {
+		c.Routes = []Route{
+			{Match: "GET /{page}", Allow: "anyone"}, {Match: "/reports/", Scopes: []string{"orders:read"}}, {Match: "GET /Bills/{$}", Scopes: []string{"orders:read"}},
+			{Match: "/t/{team}/plans", Allow: "anyone"}, {Match: "/t/a/plans/{rest...}", Scopes: []string{"orders:read"}}, {Match: "POST /letters/", Scopes: []string{"orders:read"}},
+			{Match: "/users/{id}", Scopes: []string{}}, {Match: "/users/{id}/", Scopes: []string{"orders:read"}}, {Match: "/p/", Allow: "anyone"}, {Match: "/p/sick", Scopes: []string{}},
+		}
+	})
+	good := head("Authorization", w.bearer(t))
+	for target, c := range map[string]struct{ without, with int }{
+		"/reports": {400, 400}, "/REPORTS": {400, 400}, "/%52eports": {400, 400}, "/bills": {400, 400}, "/Bills": {400, 400}, "/t/a/plans": {400, 400}, "/t/A/plans": {400, 400},
+		"/reports/": {401, 200}, "/Bills/": {401, 200}, "/reports/7": {401, 200}, "/t/a/plans/": {401, 200},
+		"/report": {200, 200}, "/t/b/plans": {200, 200}, "/letters": {200, 200}, "/users/7": {401, 200}, "/users/7/x": {401, 200},
+		"/p/sick": {401, 200}, "/p/%C5%BFick": {400, 400}, "/p/s%C4%B1ck": {400, 400}, "/p/si%E2%84%AA": {200, 200}, "/p/sic%E2%84%AA": {400, 400}, "/p/%C3%BC": {200, 200},
+	} {
+		for _, h := range []http.Header{nil, good} {
+			status := c.without
+			if h != nil {
+				status = c.with
+			}
+			resp, body := do(t, "GET", "http://"+w.addr, target, h, nil)
+			if got := w.reached(); resp.StatusCode != status || (len(got) > 0) != (status == 200) {
+				t.Errorf("%s: %d %s, want %d", target, resp.StatusCode, body, status)
+			}
+		}
+	}
+}
+
+// TestTwoRoutesThatDifferInTheirCase: whichever stands first, neither lets anyone
+// to what the other protects. (The file may not say so.)
+func TestTwoRoutesThatDifferInTheirCase(t *testing.T) {
+	anyone, some := Route{Match: "/admin", Allow: "anyone"}, Route{Match: "/Admin", Scopes: []string{"a"}}
+	for _, all := range [][]Route{{anyone, some}, {some, anyone}} {
+		table := newTable(all)
+		for path, doubt := range map[string]bool{"/admin": true, "/Admin": false} {
+			u := &url.URL{Path: path}
+			if r := table.find("GET", u); r == nil || table.doubtful("GET", u, r) != doubt {
+				t.Errorf("%s: %+v", path, r)
+			}
 		}
 	}
 }
@@ -179,6 +226,24 @@ func TestAStalledStreamOfHTTP2(t *testing.T) {
 	}
 }
 
+// TestEndlessHints: 1xx answers to a caller that takes nothing keep nothing, either.
+func TestEndlessHints(t *testing.T) {
+	ended := make(chan struct{})
+	srv := serveSteady(t, false, func(s steady) {
+		for began := time.Now(); time.Since(began) < 2*time.Second; {
+			s.Header().Set("Link", strings.Repeat("a", 60<<10))
+			s.WriteHeader(http.StatusEarlyHints)
+		}
+		close(ended)
+	})
+	open(t, srv.Listener.Addr().String(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("a caller that takes nothing keeps the exchange")
+	}
+}
+
 // TestABodyThatNobodyWants: one that does not come keeps no connection, once the
 // API has answered.
 func TestABodyThatNobodyWants(t *testing.T) {
@@ -201,7 +266,7 @@ func TestAStalledWebSocketEndsWithItsToken(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n")
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n")
 		block := make([]byte, 64<<10)
 		for {
 			conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))

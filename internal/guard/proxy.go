@@ -203,17 +203,12 @@ func unidentified(h http.Header) {
 	}
 }
 
-// isWebSocket: RFC 6455 §4.1: the one protocol to which a connection may change,
-// since within it there are no requests to decide on.
-func isWebSocket(r *http.Request) bool {
-	upgrade := r.Header["Upgrade"]
-	return r.ProtoMajor == 1 && r.Method == http.MethodGet && r.ContentLength == 0 &&
-		len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.Header.Get("Sec-Websocket-Key") != ""
-}
-
 // modify adds what is ours to the API's answer.
 func (g *Guard) modify(resp *http.Response) error {
 	p, h := passageOf(resp.Request.Context()), resp.Header
+	if resp.StatusCode == http.StatusSwitchingProtocols && !(p.websocket && accepted(resp)) {
+		return errNoWebSocket
+	}
 	p.mark(h)
 	delete(h, symbolon.HeaderDPoPNonce) // proofs are for the guard
 	if p.nonce != "" {
@@ -257,8 +252,18 @@ func (g *Guard) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h["Content-Length"] = []string{"0"}
 	w.WriteHeader(status)
 	if ok, _ := g.noise.Allow("upstream", time.Now()); ok && r.Context().Err() == nil && !p.broken.Load() {
-		g.cfg.Logger.Warn("the upstream does not answer", "request_id", p.requestID, "upstream", g.upstream.Host, "error", err)
+		g.cfg.Logger.Warn("the upstream does not answer", "request_id", p.requestID, "upstream", g.upstream.Host, "error", blameless(err))
 	}
+}
+
+// blameless is an error's text up to what it quotes of the upstream's answer, which
+// may be long, and the request itself where the upstream is no HTTP server.
+func blameless(err error) string {
+	text, _, quotes := strings.Cut(err.Error(), `"`)
+	if quotes {
+		text += "…"
+	}
+	return text[:min(len(text), 256)]
 }
 
 // buffers are the space through which bodies go.

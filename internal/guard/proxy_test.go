@@ -121,7 +121,9 @@ var forgeries = []string{
 	"Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "X-Forwarded-Client-Cert", "X-Forwarded-Tls-Client-Cert",
 	"X-Forwarded", "X-Forward-For", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "X-Envoy-External-Address", "X-Host", "X-Http-Host-Override",
 	"X-Webauth-User", "X-Consumer-Username", "X-Amzn-Oidc-Identity", "X-Goog-Authenticated-User-Email", "X-Goog-Iap-Jwt-Assertion", "X-Ms-Client-Principal", "Cf-Access-Jwt-Assertion",
-	"X-Tls-Client-Cert", "X-Arr-Clientcert",
+	"X-Tls-Client-Cert", "X-Arr-Clientcert", "X-Arr-Ssl", "X-Client-Verify", "X-Client-Dn", "Wl-Proxy-Client-Cert", "Fastly-Client-Ip", "X-Azure-Clientip", "X-Appengine-User-Email",
+	"Oidc-Claim-Sub", "Mellon-Name-Id", "Shib-Session-Id", "Sm-User", "Iv-User", "X-Pomerium-Claim-Email", "X-Credential-Identifier", "X-Anonymous-Consumer",
+	"X-Scheme", "X-Url-Scheme", "Front-End-Https", "X-Script-Name", "X-Accel-Mapping", "X-Sendfile-Type", "X-Middleware-Subrequest",
 	"Proxy", "Transfer_Encoding", "Content_Length", "Authorization_", "Dpop_",
 }
 
@@ -208,6 +210,7 @@ func TestSmuggling(t *testing.T) {
 	}{
 		"length and chunks":           {"POST /public/a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + inner, 200, "abc"},
 		"chunks and a smuggled one":   {"POST /public/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner, 200, ""},
+		"chunks of the old version":   {"GET /public/a HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + inner, 200, ""},
 		"two lengths":                 {"POST /public/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, ""},
 		"a list of lengths":           {"POST /public/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\nab", 400, ""},
 		"a length with a sign":        {"POST /public/a HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na", 400, ""},
@@ -323,6 +326,33 @@ func TestUpstreamErrors(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), "connection refused") {
 		t.Errorf("the log: %s", w.log.String())
+	}
+}
+
+// TestTheLogHoldsNoAnswerOfTheUpstreams, and no line of it is long: what is no HTTP
+// server may answer anything, also with what it was asked.
+func TestTheLogHoldsNoAnswerOfTheUpstreams(t *testing.T) {
+	w := start(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		conn, _, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		if r.URL.Path == "/public/echo" {
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\n\r\n", r.RequestURI)
+		} else {
+			io.WriteString(conn, strings.Repeat("g", 200<<10)+"\r\n\r\n")
+		}
+	}), nil)
+	for _, target := range []string{"/public/echo?key=private", "/public/garbage"} {
+		if resp, body := do(t, "GET", "http://"+w.addr, target, nil, nil); resp.StatusCode != 502 || body != "" {
+			t.Errorf("%s: %d %q", target, resp.StatusCode, body)
+		}
+	}
+	log := w.log.String()
+	if strings.Count(log, "malformed HTTP") != 2 || strings.Contains(log, "private") || strings.Contains(log, "gggg") {
+		t.Errorf("the log has %d octets: %.2000s", len(log), log)
 	}
 }
 

@@ -1,14 +1,12 @@
 package guard
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/symbolon/symbolon"
+	"unicode/utf8"
 )
 
 // Route says what requests need that a pattern matches.
@@ -40,6 +38,8 @@ type route struct {
 	scopes    []string
 	anyone    bool
 	ambiguous bool
+	near      bool // a path of it and a slash may be another's
+	shape
 }
 
 // ServeHTTP makes a route something that a ServeMux holds; it is never called.
@@ -54,34 +54,78 @@ type table struct {
 }
 
 func newTable(all []Route) *table {
-	t := &table{http.NewServeMux(), http.NewServeMux(), true}
-	for _, r := range all {
-		one := &route{r.Match, r.Scopes, r.Allow == allowAnyone, r.AmbiguousPaths == allowAmbiguous}
+	t := &table{mux: http.NewServeMux(), loose: http.NewServeMux(), small: true}
+	routes := make([]*route, len(all))
+	byShape := make(map[shape]*route) // those of loose
+	for i, r := range all {
+		one := &route{pattern: r.Match, scopes: r.Scopes, anyone: r.Allow == allowAnyone, ambiguous: r.AmbiguousPaths == allowAmbiguous, shape: shapeOf(r.Match)}
+		routes[i] = one
 		t.mux.Handle(r.Match, one)
 		at := strings.IndexByte(r.Match, '/')
-		lower := r.Match[:at] + strings.ToLower(r.Match[at:])
+		lower := r.Match[:at] + small(r.Match[at:])
 		t.small = t.small && lower == r.Match
-		// Of two that differ in nothing else the first stays: requests for the
-		// other are in doubt.
-		takes(t.loose, lower, one)
+		key := shapeOf(lower)
+		if twin := byShape[key]; twin != nil { // they differ in nothing else: for both it takes what either asks for
+			twin.anyone = twin.anyone && one.anyone
+			twin.scopes = slices.Concat(twin.scopes, one.scopes)
+			continue
+		}
+		byShape[key] = &route{pattern: lower, scopes: one.scopes, anyone: one.anyone, shape: key}
+		takes(t.loose, lower, byShape[key])
+	}
+	for _, r := range routes {
+		r.near = slices.ContainsFunc(routes, r.isNear)
 	}
 	return t
 }
 
+// small is a path in small letters, to whomever: there are programs (in Java) to
+// which also the long s is an s, and the dotless i an i.
+func small(path string) string {
+	for i := range len(path) {
+		if path[i] >= utf8.RuneSelf {
+			path = strings.ToUpper(path)
+			break
+		}
+	}
+	return strings.ToLower(path)
+}
+
 // doubtful reports whether the path, to a program that takes no note of case or of
 // a final slash (as Express and ASP.NET by default), may be one of a route that
-// asks for something else: /ADMIN beside a route for anyone.
+// asks for more: /ADMIN beside a route for anyone.
 func (t *table) doubtful(method string, u *url.URL, r *route) bool {
-	lower := strings.ToLower(u.Path)
+	lower := small(u.Path)
 	bare := strings.TrimSuffix(lower, "/")
-	if (!t.small || lower != u.Path) && !r.asksAs(look(t.loose, method, &url.URL{Path: lower})) {
+	if (!t.small || lower != u.Path) && !r.covers(look(t.loose, method, &url.URL{Path: lower})) {
 		return true
 	}
-	if bare == lower || bare == "" {
+	if bare == "" {
 		return false
 	}
+	if bare == lower {
+		return r.near && t.begins(method, lower, r)
+	}
 	other := look(t.loose, method, &url.URL{Path: bare}) // nil: there is only the route with the slash
-	return other != nil && !r.asksAs(other)
+	return other != nil && !r.covers(other)
+}
+
+// begins reports whether a path that a wildcard matched is, but for the final
+// slash, the first of another route that asks for more: /reports beside /reports/.
+// Where both stand there as routes, that is what was meant.
+func (t *table) begins(method, path string, r *route) bool {
+	other := look(t.loose, method, &url.URL{Path: path + "/"})
+	return other != nil && r.isNear(other)
+}
+
+// isNear reports whether some paths of r are, but for a final slash, the first of
+// the other's, which asks for more.
+func (r *route) isNear(other *route) bool {
+	if !other.open || r.open || other.text == r.text || r.covers(other) {
+		return false
+	}
+	mine, its := strings.Split(r.text, "/"), strings.Split(other.text, "/")
+	return slices.EqualFunc(mine, its, func(a, b string) bool { return a == b || a == "{}" || b == "{}" })
 }
 
 func look(mux *http.ServeMux, method string, u *url.URL) *route {
@@ -90,9 +134,13 @@ func look(mux *http.ServeMux, method string, u *url.URL) *route {
 	return r
 }
 
-// asksAs reports whether the other route, nil for none, asks for the same.
-func (r *route) asksAs(other *route) bool {
-	return other != nil && r.anyone == other.anyone && slices.Equal(r.scopes, other.scopes)
+// covers reports whether whoever is let through here would be by the other route,
+// too; nil, for none, lets nobody through.
+func (r *route) covers(other *route) bool {
+	if other == nil || other.anyone {
+		return other != nil
+	}
+	return !r.anyone && !slices.ContainsFunc(other.scopes, func(s string) bool { return !slices.Contains(r.scopes, s) })
 }
 
 // find gives the route of a request; nil: there is none. u has passed
@@ -116,94 +164,4 @@ func slashes(p string) string {
 		clean += "/"
 	}
 	return clean
-}
-
-func (c *Config) checkRoutes(bad complain) {
-	if len(c.Routes) == 0 {
-		bad("routes", "write for example [{match: GET /orders, scopes: [orders:read]}]", "missing: every request would be refused")
-	}
-	var good []string // patterns
-	for i, r := range c.Routes {
-		at := fmt.Sprintf("routes.%d", i)
-		c.checkNeeds(at, r, bad)
-		if message, fix := checkPattern(r.Match); message != "" {
-			bad(at+".match", fix, "%s", message)
-			continue
-		}
-		if other := conflicting(good, r.Match); other != "" {
-			bad(at+".match", "make one of them more specific, or remove one", "it and %q match the same requests, and neither is more specific", other)
-			continue
-		}
-		good = append(good, r.Match)
-	}
-}
-
-func (c *Config) checkNeeds(at string, r Route, bad complain) {
-	switch {
-	case r.Allow != "" && r.Allow != allowAnyone:
-		bad(at+".allow", "write anyone, or scopes", "want anyone")
-	case r.Allow != "" && r.Scopes != nil:
-		bad(at+".allow", "remove one of them", "both scopes and allow")
-	case r.Allow == "" && r.Scopes == nil:
-		bad(at, "write scopes: [orders:read], scopes: [] for any token of the API, or allow: anyone", "neither scopes nor allow")
-	}
-	for i, s := range r.Scopes {
-		if !symbolon.ValidScope(s) {
-			bad(fmt.Sprintf("%s.scopes.%d", at, i), "write each scope as an entry of its own", "not one scope (RFC 6749 §3.3)")
-		}
-	}
-	if r.AmbiguousPaths != "" && r.AmbiguousPaths != allowAmbiguous {
-		bad(at+".ambiguous_paths", "write allow, or remove it", "want allow")
-	}
-}
-
-// checkPattern says what is wrong with a pattern.
-func checkPattern(pattern string) (message, fix string) {
-	const example = "write for example GET /orders, /orders/{id} or /static/"
-	method, rest, found := strings.Cut(pattern, " ")
-	if !found {
-		method, rest = "", pattern
-	}
-	rest = strings.TrimLeft(rest, " \t")
-	switch {
-	case pattern == "":
-		return "missing", example
-	case method != strings.ToUpper(method):
-		return "the method is not in capitals, and would match no request", "write " + strings.ToUpper(method)
-	case method == http.MethodConnect:
-		return "CONNECT is never forwarded", "remove the route"
-	case !strings.HasPrefix(rest, "/"):
-		return "no path, or a host before it: which host it is, public_url says", example
-	case !registers(pattern):
-		return "not a pattern", example
-	}
-	return "", ""
-}
-
-// conflicting gives the first of the patterns that the mux would not hold
-// together with this one.
-func conflicting(good []string, pattern string) string {
-	if i := slices.IndexFunc(good, func(other string) bool { return !registers(other, pattern) }); i >= 0 {
-		return good[i]
-	}
-	return ""
-}
-
-// registers reports whether a mux takes the patterns together.
-func registers(patterns ...string) bool {
-	mux := http.NewServeMux()
-	for _, p := range patterns {
-		if !takes(mux, p, &route{}) {
-			return false
-		}
-	}
-	return true
-}
-
-// takes adds a pattern to a mux, if that takes it: it panics when it does not, with
-// a text about source files.
-func takes(mux *http.ServeMux, pattern string, r *route) (ok bool) {
-	defer func() { ok = recover() == nil }()
-	mux.Handle(pattern, r)
-	return true
 }

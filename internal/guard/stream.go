@@ -50,6 +50,15 @@ func newSteady(w http.ResponseWriter, over context.Context, http1 bool) steady {
 	return steady{newAnswer(w), over, http1, stallTime, lastTime}
 }
 
+// WriteHeader implements http.ResponseWriter. What comes before the answer itself
+// is written at once, and an API may have no end of it.
+func (s steady) WriteHeader(status int) {
+	if status < http.StatusOK {
+		defer s.within()()
+	}
+	s.ResponseWriter.WriteHeader(status)
+}
+
 // Write implements http.ResponseWriter.
 func (s steady) Write(b []byte) (int, error) {
 	defer s.within()()

@@ -27,7 +27,7 @@ func streaming(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\nSec-WebSocket-Accept: x\r\n\r\n")
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n")
 		io.Copy(conn, rest) // an echo
 	case strings.HasSuffix(r.URL.Path, "/endless"):
 		block := make([]byte, 64<<10)
@@ -137,6 +137,45 @@ func TestNoOtherProtocolIsSwitchedTo(t *testing.T) {
 		if resp.StatusCode != http.StatusOK || len(got) != 1 || got[0].Header["Upgrade"] != nil || got[0].Header["Connection"] != nil || got[0].Header["Http2-Settings"] != nil {
 			t.Errorf("%q: %d %s %+v", upgrade, resp.StatusCode, body, got)
 		}
+	}
+}
+
+// TestOnlyWebSocketsAreTunnels: an API that merely answers 101, since somebody made
+// it do so, would go on to read requests on which nobody has decided.
+func TestOnlyWebSocketsAreTunnels(t *testing.T) {
+	const upgrade, accept = "Connection: Upgrade\r\nUpgrade: websocket\r\n", "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"
+	for name, c := range map[string]struct{ request, answer string }{
+		"not asked for":      {"", ""},
+		"not asked, a whole": {"", upgrade + accept},
+		"nothing else":       {webSocket, ""},
+		"no key":             {webSocket, upgrade},
+		"another key":        {webSocket, upgrade + "Sec-WebSocket-Accept: x\r\n"},
+		"the key itself":     {webSocket, upgrade + "Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAA==\r\n"},
+		"two":                {webSocket, upgrade + accept + accept},
+		"two asked for":      {webSocket + "Sec-WebSocket-Key: b\r\n", upgrade + accept},
+		"another protocol":   {webSocket, "Connection: Upgrade\r\nUpgrade: h2c\r\n" + accept},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inner := make(chan string, 1)
+			w := start(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				conn, rest, err := http.NewResponseController(rw).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n"+c.answer+"\r\n")
+				got, _ := rest.ReadString('\n')
+				inner <- got
+			}), nil)
+			conn, r := open(t, w.addr, "GET /public/a HTTP/1.1\r\nHost: a\r\n"+c.request+"\r\n")
+			line(t, r, "502 Bad Gateway")
+			io.WriteString(conn, "GET /orders/7 HTTP/1.1\r\nHost: a\r\n\r\n")
+			line(t, r, "401 Unauthorized")
+			if got := <-inner; got != "" {
+				t.Errorf("the API got %q", got)
+			}
+		})
 	}
 }
 
