@@ -124,6 +124,8 @@ func TestNoRequestIsSmuggled(t *testing.T) {
 		"a name with a NUL":          "POST / HTTP/1.1\r\nHost: x\r\nContent\x00-Length: 0\r\n\r\n" + inner,
 		"a bare CR for an end":       "POST / HTTP/1.1\r\nHost: x\rContent-Length: 0\r\n\r\n" + inner,
 		"HTTP/1.0 that is chunked":   "POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 35\r\n\r\n" + inner,
+		"HTTP/1.0 that goes on":      "POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + inner,
+		"and has a length":           "POST / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\na" + inner,
 		"an absurd version":          "POST / HTTP/1.9999\r\nHost: x\r\nContent-Length: 0\r\n\r\n" + inner,
 		"a length that is too large": "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n" + inner,
 	}

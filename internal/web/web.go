@@ -182,6 +182,12 @@ func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 		x.Header()["Connection"] = []string{"close"} // what follows the head is not worth reading
 		return errBodyTooLarge
 	}
+	if !r.ProtoAtLeast(1, 1) {
+		// RFC 9112 §6.1: the framing of a message of HTTP/1.0 with a transfer coding
+		// is faulty. net/http has dropped that by now and passes over it: what
+		// follows, to another reader a body, must be no request.
+		x.Header()["Connection"] = []string{"close"}
+	}
 	if r.ContentLength < 0 {
 		// RFC 9112 §6.1: after a message with both a length and a transfer coding
 		// the connection MUST be closed: what follows may be another reader's
