@@ -27,30 +27,31 @@ var layers = map[string]layer{
 	"symbolon": {nil, nil, "words that both halves share: a leaf, so that users of client and resource take on nothing else"},
 
 	"internal/duration": {nil, nil, "how configurations write a duration: the server's and the guard's, which may not know the domain"},
+	"internal/disk":     {nil, nil, "files that are there whole or not at all: a leaf, because who writes them may not know each other, and a user of resource does, too"},
 	"internal/fetch":    {[]string{"symbolon"}, nil, "what an issuer says, bounded: the half that asks and the half that checks read it alike"},
 	"internal/jose":     {nil, nil, "tokens and keys are what the product exists for: no module between us and the standard library's cryptography"},
 	"internal/dpop":     {[]string{"internal/jose", "symbolon"}, nil, "proofs and what was presented once: all three halves use it, so it is a leaf next to jose"},
-	"internal/store":    {nil, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}, "opaque documents in two databases: it knows no domain type"},
+	"internal/store":    {[]string{"internal/disk"}, []string{"modernc.org/sqlite", "github.com/jackc/pgx/v5", "github.com/pressly/goose/v3"}, "opaque documents in two databases: it knows no domain type"},
 	"internal/web":      {[]string{"symbolon"}, nil, "plain HTTP manners, usable by every listener"},
 	"internal/registry": {[]string{"internal/duration", "internal/jose", "symbolon"}, nil, "domain types and pure rules: no I/O, no clock"},
-	"internal/keys":     {[]string{"internal/registry", "internal/jose", "symbolon"}, nil, "signing and sealing are pure; admin writes what they say"},
-	"internal/audit":    {[]string{"internal/store", "internal/registry", "symbolon"}, nil, "evidence flows up; it never looks at the replica"},
-	"internal/replica":  {[]string{"internal/store", "internal/registry", "symbolon"}, nil, "truth flows down; it never looks at evidence"},
+	"internal/keys":     {[]string{"internal/disk", "internal/registry", "internal/jose", "symbolon"}, nil, "signing and sealing are pure; admin writes what they say"},
+	"internal/audit":    {[]string{"internal/disk", "internal/store", "internal/registry", "symbolon"}, nil, "evidence flows up; it never looks at the replica"},
+	"internal/replica":  {[]string{"internal/disk", "internal/store", "internal/registry", "symbolon"}, nil, "truth flows down; it never looks at evidence"},
 	"internal/admin":    {[]string{"internal/registry", "internal/replica", "internal/store", "internal/keys", "internal/audit", "internal/jose", "symbolon"}, []string{"golang.org/x/crypto"}, "every operation once; it speaks no protocol"},
 	"internal/config":   {nil, []string{"go.yaml.in/yaml/v3"}, "the one importer of YAML; it knows no domain type"},
 	"internal/state":    {[]string{"internal/config", "internal/admin", "internal/registry", "symbolon"}, nil, "the declarative file onto admin's types"},
 	"internal/server":   {[]string{"internal/admin", "internal/registry", "internal/replica", "internal/keys", "internal/audit", "internal/dpop", "internal/jose", "internal/web", "symbolon"}, []string{"golang.org/x/crypto"}, "the OAuth endpoints decide on the replica: never on the store"},
 	"internal/dialect":  {[]string{"internal/server", "internal/admin", "internal/registry", "resource", "internal/web", "symbolon"}, nil, "vendors' paths, claims and quirks as values that server understands, their management calls onto admin: never the store"},
 	"internal/adminapi": {[]string{"internal/admin", "internal/state", "internal/registry", "resource", "internal/web", "internal/audit", "symbolon"}, []string{"github.com/danielgtaylor/huma/v2"}, "admin over HTTP: never the store, never the OAuth endpoints"},
-	"internal/node":     {[]string{"internal/adminapi", "internal/dialect", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
+	"internal/node":     {[]string{"internal/disk", "internal/adminapi", "internal/dialect", "internal/server", "internal/state", "internal/config", "internal/admin", "internal/audit", "internal/replica", "internal/keys", "internal/registry", "internal/dpop", "internal/jose", "internal/store", "internal/web", "resource", "client", "symbolon"}, nil, "composition: all but the guard"},
 
 	"internal/guard": {[]string{"internal/config", "internal/duration", "resource", "client", "internal/web", "symbolon"}, nil, "it decides as the library does, and asks as a client does: never the server, never the store"},
 
 	"client":       {[]string{"internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "a user's program compiles the standard library and our own leaves"},
-	"resource":     {[]string{"client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
+	"resource":     {[]string{"internal/disk", "client", "internal/fetch", "internal/dpop", "internal/jose", "symbolon"}, nil, "the same for the half that checks"},
 	"symbolontest": {[]string{"internal/node", "internal/admin", "internal/registry", "client", "resource", "symbolon"}, nil, "a whole symbolon inside a test"},
 
-	"cmd/symbolon": {[]string{"internal/adminapi", "internal/guard", "internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node, what it says is said to internal/adminapi"},
+	"cmd/symbolon": {[]string{"internal/disk", "internal/adminapi", "internal/guard", "internal/keys", "internal/node", "internal/state", "internal/admin", "internal/audit", "internal/config", "internal/registry", "client", "resource", "internal/jose", "symbolon"}, []string{"github.com/spf13/cobra"}, "flags and output; the program is internal/node, what it says is said to internal/adminapi"},
 }
 
 // outside are programs and packages that are no part of the product: what they

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/disk"
 )
 
 // storedVersion is the version of the stored copy that this build writes and
@@ -125,8 +127,7 @@ func checkStored(version int, ours, whole bool) error {
 	return nil
 }
 
-// writeStored writes a copy into a file of its own first, so that there is a
-// whole one at any time.
+// writeStored writes a copy: there is a whole one at any time.
 func writeStored(dir, path string, copy any) error {
 	data, err := json.Marshal(copy)
 	if err != nil {
@@ -135,15 +136,5 @@ func writeStored(dir, path string, copy any) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".stored-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return disk.Replace(path, append(data, '\n'), 0o600)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/symbolon/symbolon/internal/disk"
 	"github.com/symbolon/symbolon/internal/jose"
 	"github.com/symbolon/symbolon/internal/node"
 	"github.com/symbolon/symbolon/internal/registry"
@@ -174,7 +175,7 @@ func (s *standIn) write(path, text string) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, []byte(out), 0o600)
+	return disk.Replace(path, []byte(out), 0o600)
 }
 
 func (s *standIn) execute(text string) (string, error) {

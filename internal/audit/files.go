@@ -100,13 +100,3 @@ func trimZeros(text []byte) []byte {
 	}
 	return text
 }
-
-// syncDir makes the names in dir survive a loss of power.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}

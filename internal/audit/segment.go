@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/disk"
 )
 
 // segment is the file that is appended to.
@@ -151,7 +153,7 @@ func makeSpare(dir string, size int64) (*os.File, error) {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	if err = preallocate(f, size); err == nil {
-		err = errors.Join(f.Sync(), syncDir(dir))
+		err = errors.Join(f.Sync(), disk.SyncDir(dir))
 	}
 	if err != nil {
 		f.Close()
@@ -224,7 +226,7 @@ func nameAgain(f *os.File, dir string) (bool, error) {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("it holds segment %d, which is there already: move it away", h.Segment)
 	}
-	return true, errors.Join(os.Rename(f.Name(), path), syncDir(dir))
+	return true, errors.Join(os.Rename(f.Name(), path), disk.SyncDir(dir))
 }
 
 // segmentSize is the size of new segments: on a small disk the reserve and the

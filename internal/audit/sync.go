@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/symbolon/symbolon/internal/disk"
 )
 
 // groupSync lets appends that run at the same time share one fsync.
@@ -81,7 +83,7 @@ func (s *Spool) finishClosed() (*segment, error) {
 	s.mu.Unlock()
 	var err error
 	if renamed {
-		err = syncDir(s.cfg.Dir)
+		err = disk.SyncDir(s.cfg.Dir)
 	}
 	for _, c := range finished {
 		err = errors.Join(err, c.f.Truncate(c.used), syncData(c.f), c.f.Close())

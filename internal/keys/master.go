@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/symbolon/symbolon/internal/disk"
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
@@ -207,20 +208,10 @@ func createMaster(dir string) (m *Master, err error) {
 		err = os.Link(f.Name(), path)
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = disk.SyncDir(dir)
 	}
 	if err != nil {
 		return fail(err)
 	}
 	return m, nil
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

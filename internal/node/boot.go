@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/disk"
 )
 
 // bootFile says in which run of the machine the data directory was written to
@@ -52,17 +54,7 @@ func (d *dataDir) noteBoot(boot string, since time.Time) error {
 	if !since.IsZero() {
 		text += since.UTC().Format(time.RFC3339Nano) + "\n"
 	}
-	f, err := os.OpenFile(d.join(bootFile), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	dir, openErr := os.Open(d.path)
-	if openErr != nil {
-		return errors.Join(err, openErr)
-	}
-	return errors.Join(err, dir.Sync(), dir.Close())
+	return disk.Replace(d.join(bootFile), []byte(text), 0o600)
 }
 
 // end notes that everything is on the disk.

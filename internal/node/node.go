@@ -18,6 +18,7 @@ import (
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
 	"github.com/symbolon/symbolon/internal/dialect"
+	"github.com/symbolon/symbolon/internal/disk"
 	"github.com/symbolon/symbolon/internal/dpop"
 	"github.com/symbolon/symbolon/internal/keys"
 	"github.com/symbolon/symbolon/internal/registry"
@@ -352,7 +353,7 @@ func (d *dataDir) nodeID() (string, error) {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		id := "node-" + strings.ToLower(rand.Text()[:8])
-		return id, os.WriteFile(path, []byte(id+"\n"), 0o600)
+		return id, disk.Replace(path, []byte(id+"\n"), 0o600)
 	}
 	id := strings.TrimSpace(string(b))
 	if err == nil && (id == "" || len(id) > 64) {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/disk"
 )
 
 // contact remembers when the store was last heard of, over restarts too.
@@ -62,7 +64,7 @@ func (c *contact) save() error {
 	if c.path == "" || at == c.saved {
 		return nil
 	}
-	if err := replaceFile(c.path, append(strconv.AppendInt(nil, at, 10), '\n'), false); err != nil {
+	if err := disk.ReplaceSoon(c.path, append(strconv.AppendInt(nil, at, 10), '\n'), 0o600); err != nil {
 		return err
 	}
 	c.saved = at

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/symbolon/symbolon/internal/disk"
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
@@ -156,7 +157,7 @@ func (j *journal) write(entries []Pending) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(j.path, text, true)
+	return disk.Replace(j.path, text, 0o600)
 }
 
 // add keeps denials, on the disk first.

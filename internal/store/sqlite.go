@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/symbolon/symbolon/internal/disk"
 )
 
 const defaultReaders = 4
@@ -154,7 +156,10 @@ func create(ctx context.Context, path string, app uint32) error {
 	if err := os.Rename(unfinished, path); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	return nil
 }
 
 func fill(ctx context.Context, path string, app uint32) error {
@@ -181,18 +186,6 @@ func removeFile(path string) error {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("store: %w", err)
 		}
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("store: %s: %w", dir, err)
 	}
 	return nil
 }
