@@ -224,10 +224,13 @@ func (s *wrapped) fail(x *Exchange, r *http.Request, e *symbolon.Error) {
 	}
 	if x.status != 0 {
 		cause, level = errors.Join(errBegun, cause), slog.LevelError
-	} else if x.WriteError != nil {
-		x.WriteError(x, r, e)
 	} else {
-		s.WriteError(x, r, e)
+		drain(r, s.MaxBody)
+		if x.WriteError != nil {
+			x.WriteError(x, r, e)
+		} else {
+			s.WriteError(x, r, e)
+		}
 	}
 	if level == slog.LevelDebug {
 		return // the client's own doing: the access log has it
