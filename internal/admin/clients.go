@@ -38,6 +38,9 @@ func (a *Admin) CreateClient(ctx context.Context, actor Actor, req CreateClient)
 	if err != nil {
 		return CreatedClient{}, 0, err
 	}
+	if req.Client.State == registry.StateDisabled {
+		req.Client.StateBy = actor.Name
+	}
 	id := req.Client.ID
 	out := CreatedClient{Secret: made}
 	seq, err := a.change(ctx, actor, func(c *change) error {

@@ -33,6 +33,7 @@ func (c *auth0Call) listAPIs() (int, any, error) {
 	paging, fields := q.paging(), q.fields()
 	identifiers := q.atMost("identifiers", q.values["identifiers"])
 	delete(q.values, "identifiers")
+	q.checkpoint(paging, registry.ValidID)
 	if err := q.end(); err != nil {
 		return 0, nil, err
 	}

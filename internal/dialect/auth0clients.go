@@ -27,6 +27,7 @@ func (c *auth0Call) listClients() (int, any, error) {
 	if text := q.text("client_ids"); text != "" {
 		ids = q.atMost("client_ids", strings.Split(text, ","))
 	}
+	q.checkpoint(paging, registry.ValidClientID)
 	known := "clients"
 	if none || ids != nil {
 		known = ""

@@ -126,9 +126,7 @@ func (c *auth0Call) listGrants() (int, any, error) {
 	// There are no organisations of people here, nor grants for anybody but clients.
 	subject := q.text("subject_type")
 	none := q.flag("allow_any_organization", false) || q.text("default_for") != "" || subject != "" && subject != auth0Subject
-	if _, _, ok := parseAuth0Grant(paging.from); paging.from != "" && !ok {
-		q.refuse("from", "It is not the next of a page before")
-	}
+	q.checkpoint(paging, func(id string) bool { _, _, ok := parseAuth0Grant(id); return ok })
 	if err := q.end(); err != nil {
 		return 0, nil, err
 	}

@@ -4,8 +4,10 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"math/big"
 	"net/http"
 	"net/url"
@@ -176,6 +178,31 @@ func TestKeySetsHoldNoKeyThatProgramsDieOf(t *testing.T) {
 		}
 		if issuer == curity && len(kinds) != 3 {
 			t.Errorf("only kinds %v: this test sees none but those", kinds)
+		}
+	})
+}
+
+// HAProxy reads no key set: it wants each key as PEM.
+func TestKeysCanBeHadAsPEM(t *testing.T) {
+	eachVendor(t, func(t *testing.T, w *world, issuer string) {
+		at := w.origin(issuer) + vendors[issuer].keys
+		if issuer == auth0 { // beside what is Auth0's
+			at = w.origin(issuer) + "/jwks"
+		}
+		for _, key := range w.published(t, issuer) {
+			if key["kty"] != "RSA" {
+				continue
+			}
+			a := w.get(t, at+"/"+key["kid"].(string)+".pem")
+			a.wants(t, http.StatusOK, "")
+			block, rest := pem.Decode([]byte(a.text))
+			if block == nil || block.Type != "PUBLIC KEY" || len(rest) > 0 {
+				t.Fatalf("no PEM: %s", a.text)
+			}
+			public, err := x509.ParsePKIXPublicKey(block.Bytes)
+			if err != nil || !rsaKey(t, key).Equal(public) {
+				t.Errorf("another key: %v", err)
+			}
 		}
 	})
 }

@@ -137,8 +137,10 @@ func oktaPage(raw string) (oktaQuery, error) {
 		return q, invalidIn("query", oktaCause{"query: cannot be read"})
 	}
 	for _, name := range []string{"q", "filter", "search"} {
-		if values.Get(name) != "" {
-			return q, &oktaSearch
+		if strings.Join(values[name], "") != "" {
+			search := oktaSearch
+			search.Causes = []oktaCause{{name + ": nothing is searched here; ask for the list without it, and look yourself"}}
+			return q, &search
 		}
 	}
 	for _, name := range []string{"limit", "after"} {
@@ -148,7 +150,7 @@ func oktaPage(raw string) (oktaQuery, error) {
 	}
 	if values.Has("limit") {
 		q.limit = values.Get("limit")
-		n, err := strconv.Atoi(q.limit)
+		n, err := wholeNumber(q.limit)
 		if err != nil || n < 1 || n > maxPage {
 			return q, invalidIn("limit", oktaCause{"limit: must be from 1 to " + strconv.Itoa(maxPage)})
 		}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/admin"
@@ -24,13 +26,17 @@ func (e *Endpoints) createApp(c *managed) error {
 	if err := e.admit(c, oktaManageApps); err != nil {
 		return err
 	}
+	state, err := oktaState(c.r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
 	app, err := c.readApp("")
 	if err != nil {
 		return err
 	}
 	settings := &app.Settings.OAuthClient
 	req := admin.CreateClient{Client: registry.Client{
-		Name: app.Label, Issuers: c.actor.Issuers, Access: oktaAccess(c), Auth: []string{app.method()},
+		Name: app.Label, State: state, Issuers: c.actor.Issuers, Access: oktaAccess(c), Auth: []string{app.method()},
 		Bound: app.bound(), JWKSURI: settings.JWKSURI,
 	}}
 	if settings.JWKS != nil {
@@ -43,6 +49,26 @@ func (e *Endpoints) createApp(c *managed) error {
 		return err
 	}
 	return c.answer(http.StatusOK, showApp(c, made.Client, made.Secret))
+}
+
+// oktaState is the state of a new application: who asks with activate=false must not
+// get one that can be used at once. Other parameters change nothing.
+func oktaState(query string) (string, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", invalidIn("query", oktaCause{"query: cannot be read"})
+	}
+	switch strings.Join(values["activate"], " ") {
+	case "true":
+		return registry.StateActive, nil
+	case "false":
+		return registry.StateDisabled, nil
+	case "":
+		if !values.Has("activate") {
+			return registry.StateActive, nil
+		}
+	}
+	return "", invalidIn("activate", oktaCause{"activate: must be true or false, once"})
 }
 
 // oktaAccess is what a new application may ask for. At Okta the policy "all
