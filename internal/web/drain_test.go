@@ -28,7 +28,9 @@ func TestARefusalOverHTTP2ComesAfterTheBody(t *testing.T) {
 		h := Wrap(Config{MaxBody: c.limit, WriteError: func(x *Exchange, _ *http.Request, e *symbolon.Error) {
 			left = body.Len()
 			x.WriteHeader(http.StatusBadRequest)
-		}}, func(http.ResponseWriter, *http.Request) error { return symbolon.NewError(symbolon.InvalidRequest, "no") })
+		}}, func(http.ResponseWriter, *http.Request) error {
+			return symbolon.NewError(symbolon.InvalidRequest, "no")
+		})
 		r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(body))
 		r.ProtoMajor, r.ProtoMinor, r.ContentLength = c.major, 1, int64(c.length)
 		h.ServeHTTP(httptest.NewRecorder(), r)

@@ -170,6 +170,7 @@ func (s *wrapped) serve(x *Exchange, r *http.Request) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler { // net/http compares it the same way
+				s.logAccess(r.Context(), x, r, nil, slog.Bool("aborted", true)) // with what was sent by then
 				panic(p)
 			}
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -247,7 +248,7 @@ func (s *wrapped) fail(x *Exchange, r *http.Request, e *symbolon.Error) {
 
 // logAccess writes the access log, on level debug: each token request leaves
 // its record in the spool, which is the log that counts.
-func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e *symbolon.Error) {
+func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e *symbolon.Error, more ...slog.Attr) {
 	if !s.Logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
@@ -267,6 +268,7 @@ func (s *wrapped) logAccess(ctx context.Context, x *Exchange, r *http.Request, e
 	if e != nil {
 		attrs = append(attrs, slog.String("code", string(e.Code)))
 	}
+	attrs = append(attrs, more...)
 	s.Logger.LogAttrs(ctx, slog.LevelDebug, "request", attrs...)
 }
 

@@ -376,12 +376,21 @@ func TestExchangeOfOutsideWrapPanics(t *testing.T) {
 	ExchangeOf(httptest.NewRecorder())
 }
 
-// TestAbortPassesThrough: net/http's own way to drop a connection stays.
+// TestAbortPassesThrough: net/http's own way to drop a connection stays, and the
+// access log has what was answered until then.
 func TestAbortPassesThrough(t *testing.T) {
-	h := Wrap(Config{}, func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) })
+	var log bytes.Buffer
+	c := Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	h := Wrap(c, func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		panic(http.ErrAbortHandler)
+	})
 	defer func() {
 		if recover() != http.ErrAbortHandler {
 			t.Error("swallowed")
+		}
+		if line := log.String(); strings.Count(line, "\n") != 1 || !strings.Contains(line, "status=200") || !strings.Contains(line, "aborted=true") {
+			t.Errorf("log: %q", line)
 		}
 	}()
 	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
