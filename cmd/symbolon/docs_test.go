@@ -60,6 +60,10 @@ func blocks(t *testing.T) []block {
 // reads as what the page means by it.
 func TestDocsYAML(t *testing.T) {
 	expected := map[string]any{
+		"docs/configuration.md symbolon.yaml": node.Config{
+			URL: "https://auth.example.com", Listen: []node.Listener{{Addr: "127.0.0.1:8080"}}, TrustedProxies: []string{"127.0.0.1/32"},
+			Store: "sqlite", DataDir: "/var/lib/symbolon", Apply: "state.yaml",
+		},
 		"docs/quickstart.md symbolon.yaml": node.Config{
 			URL: "http://127.0.0.1:8080", Listen: []node.Listener{{Addr: "127.0.0.1:8080"}}, DataDir: "./data", Apply: "state.yaml",
 		},
