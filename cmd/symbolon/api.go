@@ -79,7 +79,6 @@ removed is taken from all clients, and their tokens for the API are denied.`,
 	serve := f.StringSlice("resource-server", nil, "id of a client that may ask about its tokens from now on")
 	unserve := f.StringSlice("remove-resource-server", nil, "id of a client that may no longer ask about its tokens")
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
 		if err != nil {

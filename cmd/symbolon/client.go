@@ -129,7 +129,6 @@ With --pem-file, --jwk-file or --jwks-uri the client has a key instead.`,
 	pemFile := cmd.Flags().String("pem-file", "", "file with its public key, or a certificate with it, as PEM")
 	jwkFile := cmd.Flags().String("jwk-file", "", "file with its public key as a JWK")
 	p := k.objects(cmd)
-	p.completeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
 		if err != nil {
@@ -171,7 +170,6 @@ func stateCmd(k kind[admin.Client], verb, short, long string) *cobra.Command {
 		Args:    exactArgs("CLIENT-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var c admin.Client
 		if err := p.call(cmd.Context(), http.MethodPost, k.path+at(args[0], verb), nil, &c); err != nil {
@@ -191,7 +189,6 @@ func grantCmd(k kind[admin.Client]) *cobra.Command {
 		Args:    atLeast("CLIENT-ID", "API-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = completeGrant(k, p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var c admin.Client
 		body := map[string]any{"scopes": args[2:]}
@@ -213,7 +210,6 @@ all access to the API. The tokens that the client has for the API are denied.`,
 		Args:    atLeast("CLIENT-ID", "API-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = completeGrant(k, p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var c admin.Client
 		path := k.path + at(args[0], "access", args[1])

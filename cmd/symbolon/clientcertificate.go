@@ -43,7 +43,6 @@ authority. A name (--subject-dn) is written as RFC 4514 wants it, which
 	from := f.String("subject-dn-from", "", "take the subject of the certificate in this file as --subject-dn")
 	own := f.String("pem-file", "", "file with the certificate that the client made itself, as PEM")
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := certificateBody(cmd, *from, *own)
 		if err != nil {
@@ -140,7 +139,6 @@ func listCertificatesCmd(k kind[admin.Client]) *cobra.Command {
 		Args:    exactArgs("CLIENT-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		all := []admin.CertificateInfo{}
 		if err := p.call(cmd.Context(), http.MethodGet, k.path+at(args[0], "certificates"), nil, &all); err != nil {

@@ -114,7 +114,6 @@ its header kid: by the id here, by the JWK's own kid, or by its thumbprint.`,
 	pemFile := f.String("pem-file", "", "file with the public key, or a certificate with it, as PEM")
 	jwkFile := f.String("jwk-file", "", "file with the public key as a JWK")
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := keyBody(*pemFile, *jwkFile)
 		if err != nil {
@@ -156,7 +155,6 @@ client show tells its id and last use.`,
 		Args:    exactArgs("CLIENT-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		keys := []admin.KeyInfo{}
 		if err := p.call(cmd.Context(), http.MethodGet, k.path+at(args[0], "keys"), nil, &keys); err != nil {
@@ -189,7 +187,6 @@ func endCredentialCmd(k kind[admin.Client], c credentialSort, verb string) *cobr
 		Args:    exactArgs("CLIENT-ID", arg),
 	}
 	p, sure := k.objects(cmd), k.confirms(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := sure.ask(fmt.Sprintf("%ss the %s %s of client %s", verb, c.word, args[1], args[0]), args[1]); err != nil {
 			return err

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,7 +18,8 @@ func newCompletionCmd(a *app) *cobra.Command {
 		Use:   "completion bash|zsh|fish",
 		Short: "Print what makes a shell complete commands and ids",
 		Long: `completion prints a script for a shell. With it the shell completes commands,
-options, and where a server is running the ids of clients, APIs and issuers.
+options, the words that options take, and where a server is running the ids of
+what it has: clients, their credentials, APIs, issuers, keys.
 
   bash  source <(symbolon completion bash), in ~/.bashrc
   zsh   symbolon completion zsh > "${fpath[1]}/_symbolon"
@@ -39,13 +43,111 @@ options, and where a server is running the ids of clients, APIs and issuers.
 	return cmd
 }
 
+// values are what options of these names take, where they take a few words.
+var values = map[string][]cobra.Completion{
+	"log":        {"debug", "info", "warn", "error"},
+	"output":     slices.Sorted(maps.Keys(tokenForms)),
+	"format":     {"jwt", "opaque"},
+	"algorithm":  algorithms,
+	"alg":        algorithms,
+	"typ":        {"at+jwt", "JWT"},
+	"bound":      {"optional", "required", "dpop", "mtls"},
+	"dpop-nonce": {"required", "off"},
+	"profile":    {"standard", "fapi2"},
+	"replay":     {"strict", "local"},
+	"role":       {registry.RoleViewer, registry.RoleOperator, registry.RoleAdmin},
+	"dialect":    dialects(),
+	"auth":       {"client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"},
+	"by":         {admin.ByHour, admin.ByDay, admin.ByTotal},
+	"outcome":    outcomes,
+	"endpoint":   endpoints,
+}
+
+var algorithms = []cobra.Completion{"ES256", "ES384", "PS256", "RS256", "EdDSA"}
+
+// Where the admin API lists what an option, or an argument of that name, means.
+var (
+	listedByOption   = map[string]string{"issuer": "/issuers", "client": "/clients", "default-api": "/apis", "resource-server": "/clients", "owner": "/operators"}
+	listedByArgument = map[string]string{
+		"CLIENT-ID": "/clients", "API-ID": "/apis", "ISSUER-ID": "/issuers", "OPERATOR-ID": "/operators", "OPERATOR-TOKEN-ID": "/operator-tokens", "KEY-ID": "/keys",
+	}
+	// Of these the client that stands before them has a list.
+	listedByClient = map[string][]string{
+		"SECRET-ID": {"/secrets"}, "CERTIFICATE-ID": {"/certificates"}, "KEY-ID": {"/keys"}, "CREDENTIAL-ID": {"/secrets", "/keys", "/certificates"},
+	}
+)
+
+// completeAll lets a shell complete the values of options and arguments in the tree
+// below cmd, by their names. A command that speaks to a server asks it.
+func (a *app) completeAll(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		a.completeAll(sub)
+	}
+	asks := cmd.Flags().Lookup("socket") != nil
+	option := func(name string, complete cobra.CompletionFunc) {
+		if cmd.Flags().Lookup(name) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(name, complete) // it is there: nothing can be wrong
+		}
+	}
+	for name, words := range values {
+		option(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	}
+	for name, path := range listedByOption {
+		if asks {
+			option(name, a.completeIDs(func([]string) []string { return []string{path} }))
+		}
+	}
+	if names := strings.Fields(cmd.Use)[1:]; asks && len(names) > 0 {
+		cmd.ValidArgsFunction = a.completeIDs(func(before []string) []string { return listed(names, before) })
+	}
+}
+
+// listed are the lists of what comes after the arguments that are there. An
+// argument that may be left out is a new id.
+func listed(names, before []string) []string {
+	if len(before) >= len(names) {
+		return nil
+	}
+	name := names[len(before)]
+	if paths := listedByClient[name]; len(before) == 1 && names[0] == "CLIENT-ID" && paths != nil {
+		all := make([]string, len(paths))
+		for i, path := range paths {
+			all[i] = "/clients" + at(before[0]) + path
+		}
+		return all
+	}
+	if path := listedByArgument[name]; path != "" {
+		return []string{path}
+	}
+	return nil
+}
+
+// completeIDs offers what stands in the lists at the paths that go with the
+// arguments that are there.
+func (a *app) completeIDs(paths func(before []string) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, before []string, typed string) (ids []cobra.Completion, _ cobra.ShellCompDirective) {
+		p := &place{app: a}
+		p.dataDir, _ = cmd.Flags().GetString("data-dir")
+		p.socket, _ = cmd.Flags().GetString("socket")
+		for _, path := range paths(before) {
+			ids = append(ids, p.ids(cmd, path, typed)...)
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
 // ids are those of the objects at a path of the admin API that begin with what is
 // typed; none where no server answers.
 func (p *place) ids(cmd *cobra.Command, path, typed string) (ids []cobra.Completion) {
-	var page admin.Page[struct {
+	type object struct {
 		ID string `json:"id"`
-	}]
-	if err := p.call(cmd.Context(), http.MethodGet, path+"?limit=1000", nil, &page); err != nil {
+	}
+	var answer json.RawMessage
+	if err := p.call(cmd.Context(), http.MethodGet, path+"?limit=1000", nil, &answer); err != nil {
+		return nil
+	}
+	var page admin.Page[object]
+	if json.Unmarshal(answer, &page) != nil && json.Unmarshal(answer, &page.Items) != nil {
 		return nil
 	}
 	for _, one := range page.Items {
@@ -54,31 +156,4 @@ func (p *place) ids(cmd *cobra.Command, path, typed string) (ids []cobra.Complet
 		}
 	}
 	return ids
-}
-
-// completeFlags completes the values of options that name what there is.
-func (p *place) completeFlags(cmd *cobra.Command) {
-	for name, values := range map[string][]cobra.Completion{
-		"role":    {registry.RoleViewer, registry.RoleOperator, registry.RoleAdmin},
-		"dialect": dialects(),
-	} {
-		if cmd.Flags().Lookup(name) != nil {
-			cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
-		}
-	}
-	if cmd.Flags().Lookup("issuer") != nil {
-		cmd.RegisterFlagCompletionFunc("issuer", func(cmd *cobra.Command, _ []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return p.ids(cmd, "/issuers", typed), cobra.ShellCompDirectiveNoFileComp
-		})
-	}
-}
-
-// completeGrant offers clients, and then APIs.
-func completeGrant(k kind[admin.Client], p *place) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) == 1 {
-			return p.ids(cmd, "/apis", typed), cobra.ShellCompDirectiveNoFileComp
-		}
-		return k.complete(p)(cmd, args, typed)
-	}
 }

@@ -20,13 +20,18 @@ func TestValuesAreCompleted(t *testing.T) {
 		"/issuers": `{"items":[{"id":"okta"},{"id":"other"},{"id":"x y\u001b"}]}`,
 		"/apis":    `{"items":[{"id":"orders"},{"id":"invoices"}]}`,
 		"/clients": `{"items":[{"id":"billing"}]}`,
+
+		"/operators": `{"items":[{"id":"ann"}]}`, "/operator-tokens": `{"items":[{"id":"ci"}]}`, "/admin/v1/keys": `[{"id":"kid1"},{"id":"kid2"}]`,
+		"/clients/billing/secrets": `[{"id":"s1"},{"id":"s2"}]`, "/clients/billing/keys": `[{"id":"k1"}]`, "/clients/billing/certificates": `[{"id":"c1"}]`,
 	}
 	foreignServer(t, dir, func(w http.ResponseWriter, r *http.Request) {
-		for path, body := range lists {
-			if strings.HasSuffix(r.URL.Path, path) {
-				w.Write([]byte(body))
+		longest := ""
+		for path := range lists {
+			if strings.HasSuffix(r.URL.Path, path) && len(path) > len(longest) {
+				longest = path
 			}
 		}
+		w.Write([]byte(lists[longest]))
 	})
 	for args, want := range map[string]string{
 		"operator-token create --role ":             "viewer operator admin",
@@ -38,6 +43,36 @@ func TestValuesAreCompleted(t *testing.T) {
 		"client grant billing ":                     "orders invoices",
 		"client ungrant billing inv":                "invoices",
 		"client grant billing orders orders:read x": "",
+
+		"client grant billing orders ":            "",
+		"client create ":                          "", // a new id
+		"client usage ":                           "billing",
+		"client secret revoke billing ":           "s1 s2",
+		"client key remove billing ":              "k1",
+		"client certificate revoke billing c":     "c1",
+		"client certificate revoke billing c1 ":   "",
+		"deny credential billing ":                "s1 s2 k1 c1",
+		"deny kid ":                               "kid1 kid2",
+		"deny jti ":                               "",
+		"key revoke kid2":                         "kid2",
+		"key rotate ok":                           "okta",
+		"key rotate okta --algorithm ":            "ES256 ES384 PS256 RS256 EdDSA",
+		"key list --issuer ot":                    "other",
+		"operator show ":                          "ann",
+		"operator-token show ":                    "ci",
+		"client update billing --default-api ord": "orders",
+		"client update billing --auth ":           "client_secret_basic client_secret_post private_key_jwt tls_client_auth self_signed_tls_client_auth",
+		"client list --owner ":                    "ann",
+		"client usage billing --by ":              "hour day total",
+		"api create --resource-server ":           "billing",
+		"api create --format ":                    "jwt opaque",
+		"audit search --outcome ":                 "issued answered refused error notice",
+		"audit search --client ":                  "billing",
+		"token --output ":                         "env header json token",
+		"token --issuer ":                         "", // a URL
+		"serve --log ":                            "debug info warn error",
+		"dev --dialect ":                          "auth0 curity okta simple",
+		"issuer update okta --profile ":           "standard fapi2",
 	} {
 		_, out, errs := runIn(t, dir, append([]string{"__complete"}, strings.Split(args, " ")...)...)
 		var got []string
@@ -101,6 +136,24 @@ func TestCellsOfTables(t *testing.T) {
 	for at, want := range map[time.Time]string{{}: "", now: "2027-01-01 00:00:00Z (expired)", now.Add(time.Second): "2027-01-01 00:00:01Z"} {
 		if got := a.expiry(at); got != want {
 			t.Errorf("%s: %q", at, got)
+		}
+	}
+}
+
+// TestCompletedValuesAreInTheHelp: what is offered for an option is what its help
+// names, where that names any.
+func TestCompletedValuesAreInTheHelp(t *testing.T) {
+	for _, cmd := range leaves(newRoot(testApp())) {
+		for name, words := range values {
+			f := cmd.Flags().Lookup(name)
+			if f == nil || !strings.Contains(f.Usage, words[0]) {
+				continue
+			}
+			for _, word := range words {
+				if !strings.Contains(f.Usage, word) {
+					t.Errorf("%s --%s: %s is offered, and not in its help: %s", cmd.CommandPath(), name, word, f.Usage)
+				}
+			}
 		}
 	}
 }

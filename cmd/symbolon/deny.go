@@ -95,9 +95,6 @@ func denyCmd(a *app, d denial, body func([]string) map[string]string) *cobra.Com
 		Args:    exactArgs(strings.Fields(d.names)...),
 	}
 	p, sure := a.objects(cmd), a.confirms(cmd)
-	if strings.HasPrefix(d.names, "CLIENT-ID") {
-		cmd.ValidArgsFunction = kind[admin.Client]{path: "/clients"}.complete(p)
-	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		last := args[len(args)-1]
 		what := d.means(args)

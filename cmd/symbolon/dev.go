@@ -52,7 +52,6 @@ programs read from their environment, and writes it into .env in the data direct
 	cmd.Flags().StringVar(&d.dataDir, "data-dir", "", "keep the data in this directory (default: a temporary one)")
 	cmd.Flags().StringVar(&d.dialect, "dialect", "", "stand in for a vendor: "+strings.Join(dialects(), ", "))
 	cmd.Flags().IntVar(&d.dialectPort, "dialect-port", 0, "HTTPS port of the vendor's issuers (default 9443 okta, 9444 auth0, 9445 curity, 2600 simple); when it is taken and not asked for, a free one")
-	cmd.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialects(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
 		if err := d.checkDialect(cmd); err != nil {
 			return err

@@ -92,7 +92,6 @@ func (k kind[V]) show() *cobra.Command {
 		Args:    exactArgs(k.arg()),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var v V
 		if err := p.call(cmd.Context(), http.MethodGet, k.path+at(args[0]), nil, &v); err != nil {
@@ -117,7 +116,6 @@ func (k kind[V]) delete(follows string) *cobra.Command {
 		Args:    exactArgs(k.arg()),
 	}
 	p, sure := k.objects(cmd), k.confirms(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := sure.ask(fmt.Sprintf("deletes the %s %s", k.word, args[0]), args[0]); err != nil {
 			return err
@@ -137,11 +135,9 @@ func (k kind[V]) delete(follows string) *cobra.Command {
 // object, with the members that flags name.
 func (k kind[V]) write(cmd *cobra.Command, m *members) *cobra.Command {
 	p := k.objects(cmd)
-	p.completeFlags(cmd)
 	creates := strings.HasPrefix(cmd.Use, "create")
 	if !creates {
 		cmd.Args = exactArgs(k.arg())
-		cmd.ValidArgsFunction = k.complete(p)
 		m.release(cmd, k.word)
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -169,16 +165,6 @@ func (k kind[V]) write(cmd *cobra.Command, m *members) *cobra.Command {
 }
 
 func (k kind[V]) arg() string { return strings.ToUpper(k.word) + "-ID" }
-
-// complete offers ids that begin with what is typed.
-func (k kind[V]) complete(p *place) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return p.ids(cmd, k.path, typed), cobra.ShellCompDirectiveNoFileComp
-	}
-}
 
 // members turns flags into members of a JSON object. Only flags that were given
 // count: what is not named is left alone.

@@ -78,7 +78,6 @@ Only a digest of it is kept.`,
 	m := &members{}
 	operatorTokenFlags(k.app, cmd, m)
 	value, p := k.valueFlags(cmd), k.objects(cmd)
-	p.completeFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
 		if err != nil {

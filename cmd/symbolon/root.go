@@ -48,6 +48,7 @@ client on this machine, and the lines that use them.`,
 		newApplyCmd(a), newPlanCmd(a), newExportCmd(a), newDenyCmd(a))
 	add("evidence", newExplainCmd(a), newAuditCmd(a))
 	root.AddCommand(newCompletionCmd(a))
+	a.completeAll(root)
 	return root
 }
 

@@ -55,7 +55,6 @@ it this once, or it comes from the environment or a file.`,
 	f := cmd.Flags()
 	id, expires := f.String("id", "", "id of the secret (default: the next of s1, s2, …); an id is used once"), f.String("expires", "", "when it expires: 2027-01-01, or 90d")
 	secret, p := k.secretFlags(cmd), k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := secret.body(*id, *expires)
 		if err != nil {
@@ -86,7 +85,6 @@ func listSecretsCmd(k kind[admin.Client]) *cobra.Command {
 		Args:    exactArgs("CLIENT-ID"),
 	}
 	p := k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		secrets := []admin.SecretInfo{}
 		if err := p.call(cmd.Context(), http.MethodGet, k.path+at(args[0], "secrets"), nil, &secrets); err != nil {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 
@@ -87,9 +89,20 @@ func (a *app) readConfig(file string, cfg *node.Config) error {
 	return config.Override(cfg, envPrefix, a.env)
 }
 
+// missingFile is a name on the command line, or in the environment, of no file.
+type missingFile string
+
+func (m missingFile) Error() string {
+	return printable(string(m)) + ": there is no such file; check the path"
+}
+func (m missingFile) Is(target error) bool { return target == fs.ErrNotExist }
+
 func readLimited(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, missingFile(path)
+	case err != nil:
 		return nil, err
 	}
 	defer f.Close()

@@ -29,7 +29,6 @@ those of others up to some seconds ago, or earlier while they do not reach the s
 	f.String("from", "", "not before: 2026-01-31, 2026-01-31T12:00:00Z, or 24h for the last day (default: 30 days before the end)")
 	f.String("to", "", "before: the same forms (default: now)")
 	by, p := f.String("by", admin.ByDay, "what one line counts: hour, day (in UTC) or total"), k.objects(cmd)
-	cmd.ValidArgsFunction = k.complete(p)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		q := url.Values{"by": {*by}}
 		for _, flag := range []string{"from", "to"} {
