@@ -1,6 +1,7 @@
 package dialect
 
 import (
+	"context"
 	"sync"
 
 	"github.com/symbolon/symbolon/internal/registry"
@@ -63,13 +64,17 @@ func (m *auth0Mark) find(number int) (from string, begins, total int) {
 
 // wait returns when nobody looks through the list: what they have learnt is known
 // then, and those who ask at the same time for what has to be counted cost no more
-// than one. done lets the next one.
-func (m *auth0Mark) wait() (done func()) {
+// than one. done lets the next one. Who goes away meanwhile is not waited for.
+func (m *auth0Mark) wait(ctx context.Context) (done func(), err error) {
 	if m == nil {
-		return func() {}
+		return func() {}, nil
 	}
-	m.looking <- struct{}{}
-	return func() { <-m.looking }
+	select {
+	case m.looking <- struct{}{}:
+		return func() { <-m.looking }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // begins notes the checkpoint before the entry of that number.

@@ -223,7 +223,7 @@ func (s *auth0Source[T]) answer(c *auth0Call, p auth0Paging) (any, error) {
 	if s.known != "" {
 		mark = c.e.auth0Marks.of(c.Issuer.ID+" "+s.known, c.Snapshot.Position)
 	}
-	list, total, err := s.page(p, mark)
+	list, total, err := s.page(c.r.Context(), p, mark)
 	switch {
 	case err != nil:
 		return nil, err
@@ -252,12 +252,16 @@ func (s *auth0Source[T]) checkpoint(p auth0Paging) (any, error) {
 // at no more than auth0Reach before. A page after the end is empty, since node-auth0
 // 2, 4 and 7 go on until one is; one that would have entries beyond the reach is
 // refused, or they would take what they have for all.
-func (s *auth0Source[T]) page(p auth0Paging, mark *auth0Mark) (list []auth0Object, total int, err error) {
+func (s *auth0Source[T]) page(ctx context.Context, p auth0Paging, mark *auth0Mark) (list []auth0Object, total int, err error) {
 	list = []auth0Object{}
 	start := p.page * p.perPage
 	from, seen, total := mark.find(start)
 	if seen != start || p.totals && total < 0 {
-		defer mark.wait()()
+		done, err := mark.wait(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer done()
 		from, seen, total = mark.find(start)
 	}
 	counting := p.totals && total < 0

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -54,7 +56,7 @@ func TestAuth0Reach(t *testing.T) {
 				next := 0
 				for page := 0; ; page++ {
 					before := looked
-					list, total, err := source.page(auth0Paging{page: page, perPage: c.perPage, totals: totals}, mark)
+					list, total, err := source.page(t.Context(), auth0Paging{page: page, perPage: c.perPage, totals: totals}, mark)
 					if n := looked - before; n > most && (!totals || page > 0) || n > c.entries {
 						t.Fatalf("page %d looked at %d entries", page, n)
 					}
@@ -109,7 +111,7 @@ func TestAuth0CountsOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range callers {
 			all.Go(func() {
-				if list, total, err := source.page(auth0Paging{perPage: 10, totals: true}, mark); err != nil || total != entries || len(list) != 10 {
+				if list, total, err := source.page(t.Context(), auth0Paging{perPage: 10, totals: true}, mark); err != nil || total != entries || len(list) != 10 {
 					t.Errorf("%d of %d: %v", len(list), total, err)
 				}
 			})
@@ -121,6 +123,41 @@ func TestAuth0CountsOnce(t *testing.T) {
 	})
 }
 
+// TestAuth0CountsForNobody: who goes away while another one counts does not stay for
+// the end of that; and where the one who counts goes away, the next one counts.
+func TestAuth0CountsForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const entries = 10
+		totals := auth0Paging{perPage: 5, totals: true}
+		mark := new(auth0Marks).of("numbers", registry.Position{})
+		slow := longList(entries, new(int))
+		end, gone := make(chan struct{}), errors.New("whoever asked is gone")
+		slow.all = func(string, int) iter.Seq2[int, error] {
+			return func(yield func(int, error) bool) { <-end; yield(0, gone) }
+		}
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, _, err := slow.page(t.Context(), totals, mark); err != gone {
+				t.Errorf("the first: %v", err)
+			}
+		})
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := longList(entries, new(int)).page(ctx, totals, mark); !errors.Is(err, context.Canceled) {
+			t.Errorf("one who is gone: %v", err)
+		}
+		all.Go(func() {
+			if _, total, err := longList(entries, new(int)).page(t.Context(), totals, mark); err != nil || total != entries {
+				t.Errorf("the next: %d, %v", total, err)
+			}
+		})
+		synctest.Wait()
+		close(end)
+		all.Wait()
+	})
+}
+
 // TestAuth0DeepPages: a page far behind the end costs no more than what can be
 // reached, and one that is known to be there nothing at all.
 func TestAuth0DeepPages(t *testing.T) {
@@ -129,14 +166,14 @@ func TestAuth0DeepPages(t *testing.T) {
 		refused bool
 	}{{30_000, true}, {500, false}} {
 		looked := 0
-		list, _, err := longList(c.entries, &looked).page(auth0Paging{page: auth0MaxPage, perPage: 100}, nil)
+		list, _, err := longList(c.entries, &looked).page(t.Context(), auth0Paging{page: auth0MaxPage, perPage: 100}, nil)
 		if (err == errAuth0Reach) != c.refused || len(list) != 0 || looked > auth0Reach+1 {
 			t.Errorf("of %d: %v, %d shown, %d looked at", c.entries, err, len(list), looked)
 		}
 		mark := new(auth0Marks).of("numbers", registry.Position{})
 		mark.ends(c.entries)
 		looked = 0
-		if _, _, err = longList(c.entries, &looked).page(auth0Paging{page: auth0MaxPage, perPage: 100}, mark); (err == errAuth0Reach) != c.refused || looked > 0 {
+		if _, _, err = longList(c.entries, &looked).page(t.Context(), auth0Paging{page: auth0MaxPage, perPage: 100}, mark); (err == errAuth0Reach) != c.refused || looked > 0 {
 			t.Errorf("of %d, which is known: %v, %d looked at", c.entries, err, looked)
 		}
 	}
