@@ -47,7 +47,7 @@ func (a *Admin) Apply(ctx context.Context, actor Actor, req ApplyRequest) (Plan,
 func (a *Admin) ApplyOnce(ctx context.Context, actor Actor, req ApplyRequest) (plan Plan, applied bool, err error) {
 	text, err := a.Store.Meta(ctx, appliedKey(req.Set))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return plan, false, err
+		return plan, false, fromStore(err)
 	}
 	switch before := readContent(text); {
 	case req.Content.WasIn(before):

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -452,66 +451,6 @@ func TestAScopeThatGoesIsTakenFromClients(t *testing.T) {
 	})
 }
 
-func TestApplyOnce(t *testing.T) {
-	eachStore(t, func(w *world) {
-		ctx := w.Context()
-		req := file(t, small)
-		req.Content = Content{File: "sha256:1", Values: []string{"a", "b"}}
-		plan, applied, err := w.ApplyOnce(ctx, File(), req)
-		w.ok(err)
-		if !applied || plan.Changes() != 2 {
-			t.Errorf("the first time: %v, %+v", applied, plan)
-		}
-		n, err := ReadNamed[registry.Client]([]byte(`{"name":"By hand"}`))
-		w.ok(err)
-		_, _, err = w.UpdateClient(ctx, w.actor, Update[registry.Client]{Target: Target{ID: "billing"}, Change: n})
-		w.ok(err)
-		before := w.head()
-		if plan, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || applied || plan.Changes() != 0 || w.head() != before {
-			t.Errorf("the same content: %v, %+v, %v", applied, plan, err)
-		}
-
-		missing := errors.New("the environment variable A is not set")
-		for _, c := range []struct {
-			content Content
-			missing bool
-			why     string // "": it is not applied, and nothing is wrong
-		}{
-			{Content{File: "sha256:1", Values: []string{"", "b"}}, true, ""},
-			{Content{File: "sha256:1", Values: []string{"", ""}}, true, ""},
-			{Content{File: "sha256:1", Values: []string{"", "c"}}, true, "another value that it names has changed"},
-			{Content{File: "sha256:2", Values: []string{"", "b"}}, true, "the file has changed since"},
-			{Content{File: "sha256:1", Values: []string{""}}, true, "another value"},
-		} {
-			again := req
-			again.Content, again.Missing = c.content, missing
-			_, applied, err := w.ApplyOnce(ctx, File(), again)
-			if applied || w.head() != before || c.why == "" && err != nil || c.why != "" && (!errors.Is(err, missing) || !strings.Contains(err.Error(), c.why)) {
-				t.Errorf("%+v: %v, %v", c.content, applied, err)
-			}
-		}
-		first := req
-		first.Set, first.Missing = "other", missing
-		if _, applied, err := w.ApplyOnce(ctx, File(), first); applied || err == nil || err.Error() != missing.Error() {
-			t.Errorf("the first time, with something missing: %v, %v", applied, err)
-		}
-
-		req.Content = Content{File: "sha256:1", Values: []string{"a", "c"}}
-		if plan, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || !applied || plan.Changes() != 1 {
-			t.Errorf("another value: %v, %+v, %v", applied, plan, err)
-		}
-		req.Content = Content{File: "sha256:2"}
-		if _, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || !applied {
-			t.Errorf("another file: %v, %v", applied, err)
-		}
-		// Nothing is known of what was read: it is applied each time.
-		req.Content = Content{}
-		if _, applied, err = w.ApplyOnce(ctx, File(), req); err != nil || !applied {
-			t.Errorf("no content: %v, %v", applied, err)
-		}
-	})
-}
-
 // TestConcurrentApplies: each sees what the one before has done.
 func TestConcurrentApplies(t *testing.T) {
 	eachStore(t, func(w *world) {
@@ -535,42 +474,6 @@ func TestConcurrentApplies(t *testing.T) {
 		}
 		if total != 2 {
 			t.Errorf("%d changes were made, want 2", total)
-		}
-	})
-}
-
-func TestExportAppliesElsewhere(t *testing.T) {
-	onSQLite(t, func(w *world) {
-		ctx := w.Context()
-		w.apply(file(t, small+`issuer {"id":"partners","token":{"lifetime":"30m"},"keys":{"rotate":"30d"}}
-			operator {"id":"ann","role":"admin","email":"ann@example.com"}`))
-		w.client("byhand", "orders write")
-		_, _, err := w.DisableClient(ctx, w.actor, Target{ID: "byhand"})
-		w.ok(err)
-		state, err := w.Export(ctx, w.actor, "")
-		w.ok(err)
-		onSQLite(t, func(other *world) {
-			req := ApplyRequest{Set: "main", Objects: state}
-			other.apply(req)
-			if plan := other.apply(req); plan.Changes() != 0 {
-				t.Errorf("again: %+v", plan)
-			}
-			for _, id := range []string{"billing", "byhand"} {
-				a, b := w.stored(id), other.stored(id)
-				for _, d := range difference(a, b) {
-					if d.Path != "managed_by" && !strings.HasSuffix(d.Path, ".managed_by") {
-						t.Errorf("%s differs: %+v", id, d)
-					}
-				}
-				if a.Secrets[0].Hash != b.Secrets[0].Hash || a.State != b.State {
-					t.Errorf("%s: %+v became %+v", id, a, b)
-				}
-			}
-		})
-		state, err = w.Export(ctx, w.actor, "main")
-		w.ok(err)
-		if len(state.Clients) != 1 || len(state.Issuers) != 1 || state.Clients[0].Fields.Has("managed_by") {
-			t.Errorf("the set's own: %+v", state)
 		}
 	})
 }

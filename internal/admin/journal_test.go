@@ -63,6 +63,8 @@ func TestDenyWhileTheStoreIsAway(t *testing.T) {
 	_, _, err = w.DenyKID(ctx, w.actor, "nosuchkey")
 	w.refused(err, NotFound, "nosuchkey")
 	w.refused(w.RevokeToken(ctx, OfClient("billing", ""), IssuedToken{Issuer: "default", Client: "billing", JTI: "t2", Expires: w.clock.now().Add(time.Hour)}), Unavailable)
+	_, _, err = w.ApplyOnce(ctx, File(), file(t, small))
+	w.refused(err, Unavailable)
 	if err := w.MergeJournal(ctx); err == nil {
 		t.Error("merged into a store that is away")
 	}

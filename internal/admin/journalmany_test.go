@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,14 +11,19 @@ import (
 	"github.com/symbolon/symbolon/internal/replica"
 )
 
-// forgetful counts how often the journal is written to drop entries.
+// forgetful counts how often the journal is written to drop entries; while it fails,
+// it drops none.
 type forgetful struct {
 	*replica.Replica
 	times []int
+	fails error
 }
 
 func (f *forgetful) Forget(ids ...string) error {
 	f.times = append(f.times, len(ids))
+	if f.fails != nil {
+		return f.fails
+	}
 	return f.Replica.Forget(ids...)
 }
 
@@ -67,6 +73,36 @@ func TestManyPendingDenialsAreMerged(t *testing.T) {
 		w.ok(w.MergeJournal(w.Context()))
 		if n := w.head() - before; n != 3 || len(w.replica.Journalled()) != 0 {
 			t.Errorf("%d commits, left %d", n, len(w.replica.Journalled()))
+		}
+	})
+}
+
+// TestWhatWasMergedIsNotMergedAgain: a node that is killed before the journal has
+// dropped a batch finds all of it again, and writes none of it a second time.
+func TestWhatWasMergedIsNotMergedAgain(t *testing.T) {
+	eachStore(t, func(w *world) {
+		journal := &forgetful{Replica: w.replica, fails: errors.New("killed")}
+		w.Journal = journal
+		for _, id := range []string{"billing", "report"} {
+			w.client(id)
+			d := registry.Denial{What: registry.DenyClient, Client: id, Expires: w.clock.now().Add(time.Hour)}
+			_, err := w.replica.Journal(replica.Pending{Verb: replica.VerbClient, Denial: d, Actor: "ann"})
+			w.ok(err)
+		}
+		if err := w.MergeJournal(w.Context()); !errors.Is(err, journal.fails) || len(w.replica.Journalled()) != 2 {
+			t.Fatalf("%v, %d are left", err, len(w.replica.Journalled()))
+		}
+		// What an operator has undone in between stays undone.
+		_, _, err := w.EnableClient(w.Context(), w.actor, Target{ID: "report"})
+		w.ok(err)
+		before := w.head()
+		journal.fails = nil
+		w.ok(w.MergeJournal(w.Context()))
+		if now := w.head(); now != before || len(w.replica.Journalled()) != 0 {
+			t.Errorf("%d commits, %d are left", now-before, len(w.replica.Journalled()))
+		}
+		if a, b := w.stored("billing").State, w.stored("report").State; a != registry.StateDisabled || b != registry.StateActive {
+			t.Errorf("billing is %s, report %s", a, b)
 		}
 	})
 }
