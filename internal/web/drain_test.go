@@ -1,11 +1,15 @@
 package web
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/symbolon/symbolon"
 )
@@ -37,5 +41,68 @@ func TestARefusalOverHTTP2ComesAfterTheBody(t *testing.T) {
 		if left != c.left {
 			t.Errorf("%s: %d octets were not read, want %d", name, left, c.left)
 		}
+	}
+}
+
+// slowly is a body whose octets come after a while, or not at all.
+type slowly struct {
+	*strings.Reader
+	after time.Duration
+	end   <-chan struct{}
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(s.after):
+	case <-s.end:
+		return 0, io.ErrUnexpectedEOF
+	}
+	s.after = 0
+	return s.Reader.Read(p)
+}
+
+// TestARefusalOverHTTP2WaitsForTheBody, and for no body longer than any endpoint
+// that reads one would.
+func TestARefusalOverHTTP2WaitsForTheBody(t *testing.T) {
+	for name, c := range map[string]struct{ after, want time.Duration }{
+		"at once":        {0, 0},
+		"some time":      {3 * time.Second, 3 * time.Second},
+		"never complete": {time.Hour, HeaderTimeout + BodyTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &pipes{make(chan net.Conn), make(chan struct{})}
+				var both http.Protocols
+				both.SetUnencryptedHTTP2(true)
+				srv := &http.Server{Protocols: &both, Handler: Wrap(Config{}, func(http.ResponseWriter, *http.Request) error {
+					return symbolon.NewError(symbolon.InvalidRequest, "no")
+				})}
+				Limit(srv)
+				go srv.Serve(l)
+				transport := &http.Transport{Protocols: &both, DialContext: func(context.Context, string, string) (net.Conn, error) {
+					ours, theirs := net.Pipe()
+					l.conns <- theirs
+					return ours, nil
+				}}
+				end := make(chan struct{})
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/", &slowly{strings.NewReader("a=b"), c.after, end})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.ContentLength = 3
+				began := time.Now()
+				resp, err := transport.RoundTrip(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := time.Since(began); resp.StatusCode != http.StatusBadRequest || resp.ProtoMajor != 2 || d != c.want {
+					t.Errorf("%s %d after %v, want %v", resp.Proto, resp.StatusCode, d, c.want)
+				}
+				resp.Body.Close()
+				close(end)
+				transport.CloseIdleConnections()
+				srv.Close()
+			})
+		})
 	}
 }
