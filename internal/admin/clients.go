@@ -106,18 +106,8 @@ func (r *CreateClient) prepare() (made Secret, err error) {
 
 // UpdateClient changes members of a client.
 func (a *Admin) UpdateClient(ctx context.Context, actor Actor, u Update[registry.Client]) (Client, int64, error) {
-	if err := actor.May(ClientsWrite); err != nil {
-		return Client{}, 0, err
-	}
-	seq, err := a.change(ctx, actor, func(c *change) error {
-		s, _, err := update(c, registry.KindClient, u, clientMembers)
-		if err != nil {
-			return err
-		}
-		s.asked = u.Change.Fields.Has("default_api")
-		return nil
-	})
-	return shown(a.Client, ctx, actor, u.ID, seq, err)
+	edited, seq, err := a.EditClient(ctx, actor, EditClient{Update: u})
+	return edited.Client, seq, err
 }
 
 // EnableClient lets a client authenticate again. Tokens from before it was
