@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -260,13 +261,8 @@ func TestABodyThatNobodyWants(t *testing.T) {
 // that nobody would see the end.
 func TestAStalledWebSocketEndsWithItsToken(t *testing.T) {
 	full := make(chan struct{})
-	w := start(t, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(rw).Hijack()
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n")
+	w := start(t, byHand(t, func(conn net.Conn, _ io.Reader, _ *http.Request) {
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+webSocketAccept+"\r\n")
 		block := make([]byte, 64<<10)
 		for {
 			conn.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))

@@ -221,3 +221,16 @@ func until(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// byHand is an API that answers what it likes, not what net/http lets it.
+func byHand(t *testing.T, answer func(conn net.Conn, rest io.Reader, r *http.Request)) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		conn, rest, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		answer(conn, rest, r)
+	})
+}

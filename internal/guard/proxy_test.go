@@ -296,13 +296,7 @@ func TestARouteMayTakeAmbiguousPaths(t *testing.T) {
 func TestUpstreamErrors(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
-	w := start(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		conn, _, err := http.NewResponseController(rw).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
+	w := start(t, byHand(t, func(conn net.Conn, _ io.Reader, r *http.Request) {
 		switch r.URL.Path {
 		case "/public/garbage":
 			io.WriteString(conn, "\x16\x03\x01 garbage\r\n\r\n")
@@ -332,13 +326,7 @@ func TestUpstreamErrors(t *testing.T) {
 // TestTheLogHoldsNoAnswerOfTheUpstreams, and no line of it is long: what is no HTTP
 // server may answer anything, also with what it was asked.
 func TestTheLogHoldsNoAnswerOfTheUpstreams(t *testing.T) {
-	w := start(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		conn, _, err := http.NewResponseController(rw).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
+	w := start(t, byHand(t, func(conn net.Conn, _ io.Reader, r *http.Request) {
 		if r.URL.Path == "/public/echo" {
 			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\n\r\n", r.RequestURI)
 		} else {

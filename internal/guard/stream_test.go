@@ -27,7 +27,7 @@ func streaming(rw http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n")
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n"+webSocketAccept+"\r\n")
 		io.Copy(conn, rest) // an echo
 	case strings.HasSuffix(r.URL.Path, "/endless"):
 		block := make([]byte, 64<<10)
@@ -54,6 +54,9 @@ func streaming(rw http.ResponseWriter, r *http.Request) {
 }
 
 const webSocket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+
+// webSocketAccept is the answer to that key (RFC 6455 §4.2.2).
+const webSocketAccept = "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"
 
 // open begins an exchange and gives what comes back.
 func open(t *testing.T, addr, text string) (net.Conn, *bufio.Reader) {
@@ -143,7 +146,7 @@ func TestNoOtherProtocolIsSwitchedTo(t *testing.T) {
 // TestOnlyWebSocketsAreTunnels: an API that merely answers 101, since somebody made
 // it do so, would go on to read requests on which nobody has decided.
 func TestOnlyWebSocketsAreTunnels(t *testing.T) {
-	const upgrade, accept = "Connection: Upgrade\r\nUpgrade: websocket\r\n", "Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n"
+	const upgrade, accept = "Connection: Upgrade\r\nUpgrade: websocket\r\n", webSocketAccept
 	for name, c := range map[string]struct{ request, answer string }{
 		"not asked for":      {"", ""},
 		"not asked, a whole": {"", upgrade + accept},
@@ -157,15 +160,9 @@ func TestOnlyWebSocketsAreTunnels(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inner := make(chan string, 1)
-			w := start(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-				conn, rest, err := http.NewResponseController(rw).Hijack()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer conn.Close()
+			w := start(t, byHand(t, func(conn net.Conn, rest io.Reader, _ *http.Request) {
 				io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\n"+c.answer+"\r\n")
-				got, _ := rest.ReadString('\n')
+				got, _ := bufio.NewReader(rest).ReadString('\n')
 				inner <- got
 			}), nil)
 			conn, r := open(t, w.addr, "GET /public/a HTTP/1.1\r\nHost: a\r\n"+c.request+"\r\n")
