@@ -86,8 +86,9 @@ func ofService(variable string, set map[string]string) bool {
 		if !ok || net.ParseIP(host) == nil {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(variable, service); ok && ofServices.MatchString(rest) {
-			return rest != "PORT" || linkURL.MatchString(set[variable])
+		rest, ok := strings.CutPrefix(variable, service)
+		if ok && ofServices.MatchString(rest) && (rest != "PORT" || linkURL.MatchString(set[variable])) {
+			return true // another service, app-service beside app, may not know it
 		}
 	}
 	return false

@@ -65,6 +65,12 @@ func TestUnknownKnowsServices(t *testing.T) {
 			t.Errorf("%s is taken", other)
 		}
 	}
+	two := []string{"APP_SERVICE_HOST=10.0.0.1", "APP_SERVICE_PORT=8080", "APP_SERVICE_SERVICE_HOST=10.0.0.2", "APP_SERVICE_SERVICE_PORT=80"}
+	for range 50 { // in whichever order they are looked at
+		if err := Unknown(new(file), "APP_", two); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, all := range [][]string{append(own, "APP_PORT=8080"), append(own, "APP_PORTS=8080"), own[1:]} {
 		if err := Unknown(new(file), "APP_", all); err == nil || strings.Contains(err.Error(), "8080:") || strings.Contains(err.Error(), "fd00") {
 			t.Errorf("%s: %v", all, err)
