@@ -61,20 +61,28 @@ func (s *slowly) Read(p []byte) (int, error) {
 	return s.Reader.Read(p)
 }
 
-// TestARefusalOverHTTP2WaitsForTheBody, and for no body longer than any endpoint
-// that reads one would.
+// TestARefusalOverHTTP2WaitsForTheBody, for a while, also where the handler has
+// lifted the listener's bounds.
 func TestARefusalOverHTTP2WaitsForTheBody(t *testing.T) {
-	for name, c := range map[string]struct{ after, want time.Duration }{
-		"at once":        {0, 0},
-		"some time":      {3 * time.Second, 3 * time.Second},
-		"never complete": {time.Hour, HeaderTimeout + BodyTimeout},
+	for name, c := range map[string]struct {
+		after, want time.Duration
+		lifted      bool
+	}{
+		"at once":                  {0, 0, false},
+		"some time":                {3 * time.Second, 3 * time.Second, false},
+		"never complete":           {time.Hour, drainTime, false},
+		"some time, no bounds":     {3 * time.Second, 3 * time.Second, true},
+		"never complete, no bound": {time.Hour, drainTime, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := &pipes{make(chan net.Conn), make(chan struct{})}
 				var both http.Protocols
 				both.SetUnencryptedHTTP2(true)
-				srv := &http.Server{Protocols: &both, Handler: Wrap(Config{}, func(http.ResponseWriter, *http.Request) error {
+				srv := &http.Server{Protocols: &both, Handler: Wrap(Config{}, func(w http.ResponseWriter, _ *http.Request) error {
+					if c.lifted {
+						http.NewResponseController(w).SetReadDeadline(time.Time{})
+					}
 					return symbolon.NewError(symbolon.InvalidRequest, "no")
 				})}
 				Limit(srv)

@@ -226,7 +226,7 @@ func (s *wrapped) fail(x *Exchange, r *http.Request, e *symbolon.Error) {
 	if x.status != 0 {
 		cause, level = errors.Join(errBegun, cause), slog.LevelError
 	} else {
-		drain(r, s.MaxBody)
+		drain(x.ResponseWriter, r, s.MaxBody)
 		if x.WriteError != nil {
 			x.WriteError(x, r, e)
 		} else {
