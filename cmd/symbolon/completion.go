@@ -1,7 +1,9 @@
 package main
 
 import (
+	_ "embed"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -13,6 +15,13 @@ import (
 	"github.com/symbolon/symbolon/internal/registry"
 )
 
+// withoutPackage stands before the script for bash, which expects functions of the
+// package bash-completion; small machines and containers do not have it, and each
+// Tab would print that they are missing.
+//
+//go:embed completion.bash
+var withoutPackage string
+
 func newCompletionCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "completion bash|zsh|fish",
@@ -23,7 +32,9 @@ what it has: clients, their credentials, APIs, issuers, keys.
 
   bash  source <(symbolon completion bash), in ~/.bashrc
   zsh   symbolon completion zsh > "${fpath[1]}/_symbolon"
-  fish  symbolon completion fish > ~/.config/fish/completions/symbolon.fish`,
+  fish  symbolon completion fish > ~/.config/fish/completions/symbolon.fish
+
+For bash no package is needed.`,
 		Example: "  symbolon completion bash\n  symbolon completion zsh\n  symbolon completion fish",
 		Args:    exactArgs("bash|zsh|fish"),
 	}
@@ -32,6 +43,9 @@ what it has: clients, their credentials, APIs, issuers, keys.
 		root := cmd.Root()
 		switch args[0] {
 		case "bash":
+			if _, err := io.WriteString(a.stdout, withoutPackage); err != nil {
+				return err
+			}
 			return root.GenBashCompletionV2(a.stdout, true)
 		case "zsh":
 			return root.GenZshCompletion(a.stdout)

@@ -157,3 +157,30 @@ func TestCompletedValuesAreInTheHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestBashCompletesWithoutItsPackage: on a machine that has no bash-completion, too,
+// and words that bash breaks at = and : are one.
+func TestBashCompletesWithoutItsPackage(t *testing.T) {
+	const press = `source <(symbolon completion bash)
+press() {
+	COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=9 COMPREPLY=()
+	shift
+	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	compopt() { :; } # works within a completion alone
+	__start_symbolon symbolon 2>&1
+	echo "${COMPREPLY[*]}"
+}
+`
+	for line, want := range map[string]string{
+		`press "symbolon ser" symbolon ser`:                                                     "serve",
+		`press "symbolon dev --dialect " symbolon dev --dialect ""`:                             "auth0 curity okta simple",
+		`press "symbolon  dev   --dialect=o" symbolon dev --dialect = o`:                        "okta",
+		`press "symbolon client show --json cl:" symbolon client show --json cl :`:              "",
+		`press "symbolon token --scope a:b --output h" symbolon token --scope a : b --output h`: "header",
+	} {
+		out, err := shell(t, t.TempDir(), "set +eu\n"+press+line)
+		if got := strings.TrimSpace(out); err != nil || got != want && !strings.HasPrefix(got, want+" ") || want == "" && got != "" {
+			t.Errorf("%s: %q, %v; want %q", line, got, err, want)
+		}
+	}
+}
