@@ -52,7 +52,7 @@ with exit code 1 when one fails; without, nothing of the token is proven.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&i.tokenEnv, "token-env", "", "take the token from this environment variable")
-	f.StringVar(&i.issuer, "issuer", "", "the issuer whose token it must be; its keys are fetched")
+	f.StringVar(&i.issuer, "issuer", "", "the issuer whose token it must be; its keys are fetched (with --audience default $"+envIssuer+")")
 	f.StringVar(&i.audience, "audience", "", "the identifier of the API that it must be for")
 	f.StringArrayVar(&i.scopes, "scope", nil, "a scope that it must carry; repeat for more")
 	f.StringArrayVar(&i.typ, "allow-typ", nil, "a typ to take besides at+jwt, as JWT")
@@ -64,6 +64,9 @@ with exit code 1 when one fails; without, nothing of the token is proven.`,
 // args refuses a token as an argument: it is as good as a password, and other
 // users of the machine can read the command line.
 func (i *inspector) args(cmd *cobra.Command, args []string) error {
+	if i.issuer == "" && i.audience != "" { // alone it asks for no checks: a token is looked at without them
+		i.issuer, _ = i.env(envIssuer)
+	}
 	switch {
 	case len(args) > 1:
 		return usagef("%s takes [FILE]; see %s --help", cmd.CommandPath(), cmd.CommandPath())

@@ -103,14 +103,25 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, missingFile(path)
 	case err != nil:
-		return nil, err
+		return nil, unreadable(path, err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
 		err = fmt.Errorf("%s is larger than %d octets; is it the right file?", path, limit)
+	} else if err != nil {
+		err = unreadable(path, err)
 	}
 	return data, err
+}
+
+// unreadable tells of a file that is there.
+func unreadable(path string, err error) error {
+	var cause *fs.PathError
+	if errors.As(err, &cause) {
+		err = cause.Err // its text repeats the path
+	}
+	return fmt.Errorf("%s: cannot be read: %w; check the path and its permissions", printable(path), err)
 }
 
 func (a *app) serve(cmd *cobra.Command, cfg node.Config, level string) error {

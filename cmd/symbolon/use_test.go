@@ -152,6 +152,18 @@ func TestTokenForms(t *testing.T) {
 	}
 }
 
+// TestInspectTakesTheIssuerOfTheEnvironment: for the checks that --audience asks
+// for; without it a token is looked at and no key is fetched.
+func TestInspectTakesTheIssuerOfTheEnvironment(t *testing.T) {
+	w := newWorld(t)
+	for args, checked := range map[string]bool{"inspect --token-env OTHER_TOKEN": false, "inspect --token-env OTHER_TOKEN --audience https://orders.example.com": true} {
+		code, out, stderr := w.exec("", strings.Fields(args)...)
+		if code != 0 || strings.Contains(out, "The token is valid for this API.") != checked {
+			t.Errorf("%s: %d\n%s%s", args, code, out, stderr)
+		}
+	}
+}
+
 // TestUseErrors: 1 refused or failed, 2 wrong usage; which option to correct;
 // no secret in any text.
 func TestUseErrors(t *testing.T) {
@@ -188,6 +200,7 @@ func TestUseErrors(t *testing.T) {
 		{[]string{"inspect", token}, 2, "can be read by other users"},
 		{[]string{"inspect", "a", "b"}, 2, "takes [FILE]"},
 		{[]string{"inspect", dir + "/none"}, 1, "none"},
+		{[]string{"inspect", dir}, 1, dir + ": cannot be read: is a directory; check the path"},
 		{[]string{"inspect", "--token-env", "NONE"}, 1, "NONE"},
 		{[]string{"inspect", "--issuer", w.issuer}, 2, "both --issuer and --audience"},
 		{[]string{"inspect", "--scope", "x"}, 2, "belong to the checks"},
