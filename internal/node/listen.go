@@ -73,13 +73,21 @@ func (n *Node) open(member string, l Listener) (net.Listener, *web.Certificate, 
 		return l.Socket, cert, nil
 	}
 	socket, err := net.Listen("tcp", l.Addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, nil, fmt.Errorf("%s: %s is in use by another program, which listens there; stop that one, or choose another address%s", member, l.Addr, whereToChange(member))
-	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", member, err)
+		return nil, nil, cannotListen(member, l.Addr, err)
 	}
 	return socket, cert, nil
+}
+
+// cannotListen tells what to do about an address that cannot be listened on.
+func cannotListen(member, addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: %s is in use by another program, which listens there; stop that one, or choose another address%s", member, addr, whereToChange(member))
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: %s may not be opened by this user; take a port above 1023, or give the program the capability CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities)", member, addr)
+	}
+	return fmt.Errorf("%s: %w; write host:port, with an address of this machine and a port of 65535 at most", member, err)
 }
 
 // whereToChange tells where the address of a listener stands, for who knows only

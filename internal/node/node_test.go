@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/symbolon/symbolon"
@@ -171,6 +172,7 @@ func TestOpenThatFailsLeavesNothingOpen(t *testing.T) {
 		want  string
 	}{
 		"port in use":        {func(c *Config) { c.Listen = []Listener{{Addr: busy.Addr().String()}} }, "in use by another program"},
+		"no such port":       {func(c *Config) { c.Listen = []Listener{{Addr: "127.0.0.1:99999"}} }, "a port of 65535 at most"},
 		"no certificate":     {func(c *Config) { c.TLS = &TLSFiles{Cert: "none.pem", Key: "none.key"} }, "PEM files of one pair"},
 		"no such state file": {func(c *Config) { c.Apply = "none.yaml" }, "none.yaml"},
 		"bad master key":     {func(c *Config) { c.MasterKey = "nonsense" }, "SYMBOLON_MASTER_KEY"},
@@ -191,6 +193,16 @@ func TestOpenThatFailsLeavesNothingOpen(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestAPortThatIsNotForEveryone: ports below 1024 need a capability, which root has.
+func TestAPortThatIsNotForEveryone(t *testing.T) {
+	err := cannotListen("listen", "127.0.0.1:80", &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)})
+	for _, want := range []string{"listen: 127.0.0.1:80 ", "a port above 1023", "CAP_NET_BIND_SERVICE"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
 	}
 }
 
