@@ -68,11 +68,12 @@ func clientFlags(cmd *cobra.Command, m *members) {
 func parseAccess(list []string) (any, error) {
 	out := map[string][]string{}
 	for _, one := range list {
-		api, scopes, _ := strings.Cut(one, "=")
-		if api == "" {
+		api, text, named := strings.Cut(one, "=")
+		scopes := splitList(text)
+		if api == "" || named && len(scopes) == 0 { // an empty variable is no access without a scope
 			return nil, usagef("--access %q is not of the form API or API=SCOPE,SCOPE", one)
 		}
-		out[api] = append(out[api], splitList(scopes)...)
+		out[api] = append(out[api], scopes...)
 	}
 	return out, nil
 }

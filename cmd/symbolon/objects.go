@@ -30,8 +30,8 @@ type kind[V any] struct {
 func (k kind[V]) list(filters map[string]string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   fmt.Sprintf("List the %ss", k.word),
-		Long:    fmt.Sprintf("list prints all %ss by id; options narrow it down.", k.word),
+		Short:   fmt.Sprintf("List the %ss", k.noun()),
+		Long:    fmt.Sprintf("list prints all %ss by id; options narrow it down.", k.noun()),
 		Example: fmt.Sprintf("  symbolon %[1]s list\n  symbolon %[1]s list --json --search %[2]s", k.word, k.example),
 		Args:    exactArgs(),
 	}
@@ -86,8 +86,8 @@ func every[V any](ctx context.Context, p *place, path string, q url.Values) ([]V
 func (k kind[V]) show() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show " + k.arg(),
-		Short:   fmt.Sprintf("Show one %s", k.word),
-		Long:    fmt.Sprintf("show prints everything about one %s.", k.word),
+		Short:   fmt.Sprintf("Show one %s", k.noun()),
+		Long:    fmt.Sprintf("show prints everything about one %s.", k.noun()),
 		Example: fmt.Sprintf("  symbolon %[1]s show %[2]s\n  symbolon %[1]s show %[2]s --json", k.word, k.example),
 		Args:    exactArgs(k.arg()),
 	}
@@ -110,14 +110,14 @@ func (k kind[V]) print(p *place, v V) error {
 func (k kind[V]) delete(follows string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "delete " + k.arg(),
-		Short:   fmt.Sprintf("Delete one %s", k.word),
-		Long:    fmt.Sprintf("delete deletes one %s. %s\nNo declarative file brings it back; create does.", k.word, follows),
+		Short:   fmt.Sprintf("Delete one %s", k.noun()),
+		Long:    fmt.Sprintf("delete deletes one %s. %s\nNo declarative file brings it back; create does.", k.noun(), follows),
 		Example: fmt.Sprintf("  symbolon %s delete %s --yes", k.word, k.example),
 		Args:    exactArgs(k.arg()),
 	}
 	p, sure := k.objects(cmd), k.confirms(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := sure.ask(fmt.Sprintf("deletes the %s %s", k.word, args[0]), args[0]); err != nil {
+		if err := sure.ask(fmt.Sprintf("deletes the %s %s", k.noun(), args[0]), args[0]); err != nil {
 			return err
 		}
 		var done struct {
@@ -126,7 +126,7 @@ func (k kind[V]) delete(follows string) *cobra.Command {
 		if err := p.call(cmd.Context(), http.MethodDelete, k.path+at(args[0]), nil, &done); err != nil {
 			return err
 		}
-		return p.show(done, func(w io.Writer) { fmt.Fprintf(w, "%s %s deleted\n", k.word, args[0]) })
+		return p.show(done, func(w io.Writer) { fmt.Fprintf(w, "%s %s deleted\n", k.noun(), args[0]) })
 	}
 	return cmd
 }
@@ -138,7 +138,7 @@ func (k kind[V]) write(cmd *cobra.Command, m *members) *cobra.Command {
 	creates := strings.HasPrefix(cmd.Use, "create")
 	if !creates {
 		cmd.Args = exactArgs(k.arg())
-		m.release(cmd, k.word)
+		m.release(cmd, k.noun())
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		body, err := m.read(cmd)
@@ -162,6 +162,14 @@ func (k kind[V]) write(cmd *cobra.Command, m *members) *cobra.Command {
 		return k.print(p, v)
 	}
 	return cmd
+}
+
+// noun is the word in a sentence: "API", "operator token".
+func (k kind[V]) noun() string {
+	if k.word == "api" {
+		return "API"
+	}
+	return strings.ReplaceAll(k.word, "-", " ")
 }
 
 func (k kind[V]) arg() string { return strings.ToUpper(k.word) + "-ID" }

@@ -171,7 +171,7 @@ func recordWords(r *audit.Record) []string {
 	case audit.Answered:
 		out = append(out, fmt.Sprintf("%s: %s of %s answered at issuer %s", when, cmp.Or(r.Endpoint, "a question"), who, r.Issuer))
 		if r.JTI != "" {
-			about := "  about token " + r.JTI + ", for no API of the client's" // whose scopes are not the client's to know
+			about := "  about token " + r.JTI // its API and scopes are not the client's to know, or it is not good any more: the checks say
 			if len(r.APIs) > 0 {
 				about = fmt.Sprintf("  about token %s, scope %q, for %s", r.JTI, r.Scope, strings.Join(r.APIs, ", "))
 			}
