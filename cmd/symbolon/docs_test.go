@@ -85,6 +85,7 @@ func TestDocsYAML(t *testing.T) {
 	maps.Copy(expected, howtoYAML(t))
 	maps.Copy(expected, proxiesYAML(t))
 	maps.Copy(expected, migrateYAML(t))
+	maps.Copy(expected, declarativeYAML(t))
 	seen, ofOthers := 0, 0
 	for _, b := range blocks(t) {
 		if b.language != "yaml" {
