@@ -14,46 +14,53 @@ import (
 // commas. A variable that is empty counts as not set, as those that compose
 // files leave behind. Maps, and lists inside lists, have no variable.
 func Override(into any, prefix string, env func(string) (string, bool)) error {
-	_, err := override(reflect.ValueOf(into).Elem(), prefix, env)
-	return err
+	return new(Origins).Override(into, prefix, env)
 }
 
-// override reports whether it set anything.
-func override(into reflect.Value, prefix string, env func(string) (string, bool)) (set bool, err error) {
+// overrider reads the environment and is told of what was set: the member's path
+// and the variable.
+type overrider struct {
+	env func(string) (string, bool)
+	set func(path, variable string)
+}
+
+// members sets the members of the struct, which path leads to ("audit.", or ""
+// for the outermost), and reports whether there was anything to set.
+func (o overrider) members(into reflect.Value, prefix, path string) (set bool, err error) {
 	for _, f := range structFields(into.Type()) {
 		variable := prefix + strings.ToUpper(f.name)
 		target := into.FieldByIndex(f.index)
 		if isPlainStruct(f.typ) {
-			changed, err := overrideStruct(target, variable+"_", env)
+			changed, err := o.inner(target, variable+"_", path+f.name+".")
 			if err != nil {
 				return set, err
 			}
 			set = set || changed
 			continue
 		}
-		text, ok := env(variable)
+		text, ok := o.env(variable)
 		if !ok || text == "" || !hasVariable(f.typ) {
 			continue
 		}
 		if err := setText(target, variable, text); err != nil {
 			return set, err
 		}
+		o.set(path+f.name, variable)
 		set = true
 	}
 	return set, nil
 }
 
-// overrideStruct makes the struct behind a pointer only when something in it
-// is set.
-func overrideStruct(target reflect.Value, prefix string, env func(string) (string, bool)) (bool, error) {
+// inner makes the struct behind a pointer only when something in it is set.
+func (o overrider) inner(target reflect.Value, prefix, path string) (bool, error) {
 	if target.Kind() != reflect.Pointer {
-		return override(target, prefix, env)
+		return o.members(target, prefix, path)
 	}
 	fresh := reflect.New(target.Type().Elem())
 	if !target.IsNil() {
 		fresh.Elem().Set(target.Elem())
 	}
-	set, err := override(fresh.Elem(), prefix, env)
+	set, err := o.members(fresh.Elem(), prefix, path)
 	if set && err == nil {
 		target.Set(fresh)
 	}
