@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,15 +39,16 @@ and is none is refused.`,
 			if err := a.readConfig(file, &cfg); err != nil {
 				return err
 			}
-			for flag, set := range map[string]func(){
+			for member, set := range map[string]func(){
 				"url":      func() { cfg.URL = url },
 				"store":    func() { cfg.Store = store },
-				"data-dir": func() { cfg.DataDir = dataDir },
+				"data_dir": func() { cfg.DataDir = dataDir },
 				"apply":    func() { cfg.Apply = apply },
 				"listen":   func() { cfg.Listen = listeners(listen) },
 			} {
-				if cmd.Flags().Changed(flag) {
+				if flag := strings.ReplaceAll(member, "_", "-"); cmd.Flags().Changed(flag) {
 					set()
+					cfg.Origins.Set(member, "--"+flag)
 				}
 			}
 			return a.serve(cmd, cfg, level)
@@ -74,19 +76,20 @@ func listeners(addrs []string) []node.Listener {
 // readConfig reads the file, if there is one, and what the environment says
 // over it.
 func (a *app) readConfig(file string, cfg *node.Config) error {
+	cfg.Origins = new(config.Origins)
 	if file != "" {
 		data, err := readLimited(file, maxConfigFile)
 		if err != nil {
 			return err
 		}
-		if err := config.Decode(file, data, cfg); err != nil {
+		if err := cfg.Origins.Decode(file, data, cfg); err != nil {
 			return err
 		}
 	}
 	if err := a.checkEnvironment(); err != nil {
 		return err
 	}
-	return config.Override(cfg, envPrefix, a.env)
+	return cfg.Origins.Override(cfg, envPrefix, a.env)
 }
 
 // missingFile is a name on the command line, or in the environment, of no file.

@@ -5,8 +5,6 @@ package node
 
 import (
 	"crypto/x509"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/registry"
 	"github.com/symbolon/symbolon/internal/web"
@@ -63,6 +60,9 @@ type Config struct {
 
 	// What follows is not part of the file.
 
+	// Origins knows where the members came from, for errors about them; nil:
+	// nobody does.
+	Origins *config.Origins `yaml:"-"`
 	// MasterKey is the value of SYMBOLON_MASTER_KEY; empty: the file.
 	MasterKey string `yaml:"-"`
 	// Sockets are listeners that exist already, besides those of Listen. With
@@ -163,67 +163,6 @@ func (c Config) withDefaults() Config {
 		c.Getenv = func(string) (string, bool) { return "", false }
 	}
 	return c
-}
-
-// validate says what is wrong, all at once. It expects the defaults filled in.
-func (c *Config) validate() error {
-	var problems []error
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
-	if err := checkURL(c.URL); err != nil {
-		bad("url: %w", err)
-	}
-	switch {
-	case c.Store == "sqlite", strings.HasPrefix(c.Store, "sqlite:"), strings.HasPrefix(c.Store, "postgres://"), strings.HasPrefix(c.Store, "postgresql://"):
-	default:
-		bad(`store: write "sqlite", "sqlite:PATH" or a postgres:// URL`)
-	}
-	if c.Audit.OnFull != "refuse" && c.Audit.OnFull != "issue" {
-		bad(`audit.on_full: write "refuse" or "issue"`)
-	}
-	if c.MaxStale < 0 {
-		bad("max_stale: must not be negative")
-	}
-	if c.Audit.Keep.Std() < minKeep {
-		bad("audit.keep: must be at least %s: a node that starts reads from its evidence which assertions and proofs were used", minKeep)
-	}
-	proxies, err := c.proxies()
-	if err != nil {
-		bad("trusted_proxies: %w", err)
-	}
-	if _, err := web.ParseNetworks(c.JWKSURIAllow); err != nil {
-		bad("jwks_uri_allow: %w", err)
-	}
-	c.checkMTLS(len(proxies) > 0, bad)
-	for _, l := range c.Listen {
-		if err := c.checkListener(l, len(proxies) > 0); err != nil {
-			bad("listen: %w", err)
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// checkURL holds the default issuer to what every issuer is held to.
-func checkURL(text string) error {
-	if text == "" {
-		return errors.New("missing; it is the https URL under which programs reach this server, as https://auth.example.com; give it with --url, or as url in the file that --config names")
-	}
-	if message, fix := registry.CheckURL(text); message != "" {
-		return fmt.Errorf("%s; %s", message, fix)
-	}
-	return nil
-}
-
-// checkListener refuses plain HTTP that others could read or reach: tokens and
-// secrets would cross the network in the clear.
-func (c *Config) checkListener(l Listener, behindProxy bool) error {
-	host, _, err := net.SplitHostPort(l.Addr)
-	if err != nil {
-		return fmt.Errorf("%q is not an address; write host:port, as 127.0.0.1:8080", l.Addr)
-	}
-	if l.TLS != nil || c.TLS != nil || behindProxy || symbolon.Loopback(host) {
-		return nil
-	}
-	return fmt.Errorf("%s is not loopback and has no tls; give it a certificate, or name the proxies in front of it in trusted_proxies", l.Addr)
 }
 
 // proxies parses TrustedProxies.

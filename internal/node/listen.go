@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,8 +27,8 @@ func (n *Node) listen() error {
 		return err
 	}
 	connections := web.FileConnections(proxies)
-	for _, l := range n.cfg.Listen {
-		socket, cert, err := n.open("listen", l)
+	for i, l := range n.cfg.Listen {
+		socket, cert, err := n.open("listen", listenPath(i), l)
 		if err != nil {
 			return err
 		}
@@ -47,7 +48,7 @@ func (n *Node) listen() error {
 	if n.cfg.MTLS == nil || n.cfg.MTLS.Listen.Addr == "" {
 		return nil
 	}
-	socket, cert, err := n.open("mtls.listen", n.cfg.MTLS.Listen)
+	socket, cert, err := n.open("mtls.listen", "mtls.listen", n.cfg.MTLS.Listen)
 	if err != nil {
 		return err
 	}
@@ -56,17 +57,18 @@ func (n *Node) listen() error {
 }
 
 // open opens the socket of a listener and reads its certificate, nil when it has
-// none. The member is named in errors.
-func (n *Node) open(member string, l Listener) (net.Listener, *web.Certificate, error) {
-	files := l.TLS
+// none. Errors name the member and are told where path leads to.
+func (n *Node) open(member, path string, l Listener) (net.Listener, *web.Certificate, error) {
+	files, pair := l.TLS, path+".tls"
 	if files == nil {
-		files = n.cfg.TLS
+		files, pair = n.cfg.TLS, "tls"
 	}
 	var cert *web.Certificate
 	var err error
 	if files != nil {
 		if cert, err = web.LoadCertificate(files.Cert, files.Key, n.cfg.Now, n.cfg.Logger); err != nil {
-			return nil, nil, fmt.Errorf("%s: %s: tls: %w; cert and key are PEM files of one pair", member, l.Addr, err)
+			err = fmt.Errorf("%s: %s: tls: %w; cert and key are PEM files of one pair", member, l.Addr, err)
+			return nil, nil, n.cfg.Origins.Place(pair+"."+files.blames(err), err)
 		}
 	}
 	if l.Socket != nil {
@@ -74,9 +76,19 @@ func (n *Node) open(member string, l Listener) (net.Listener, *web.Certificate, 
 	}
 	socket, err := net.Listen("tcp", l.Addr)
 	if err != nil {
-		return nil, nil, cannotListen(member, l.Addr, err)
+		return nil, nil, n.cfg.Origins.Place(path+".addr", cannotListen(member, l.Addr, err))
 	}
 	return socket, cert, nil
+}
+
+// blames is the member whose file err is about: the certificate, unless it is
+// the key that cannot be read.
+func (f *TLSFiles) blames(err error) string {
+	var unread *fs.PathError
+	if errors.As(err, &unread) && unread.Path == f.Key && f.Key != f.Cert {
+		return "key"
+	}
+	return "cert"
 }
 
 // cannotListen tells what to do about an address that cannot be listened on.

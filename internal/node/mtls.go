@@ -35,30 +35,30 @@ type MTLS struct {
 }
 
 // checkMTLS says what is wrong with the member mtls, if it is there.
-func (c *Config) checkMTLS(behindProxy bool, bad func(format string, args ...any)) {
+func (c *Config) checkMTLS(behindProxy bool, bad complain) {
 	m := c.MTLS
 	if m == nil {
 		return
 	}
 	if err := c.checkMTLSURL(); err != nil {
-		bad("mtls.url: %w", err)
+		bad("mtls.url", "mtls.url: %w", err)
 	}
 	if m.Listen.Addr == "" {
 		if !behindProxy {
-			bad("mtls.listen: missing; write the address on which to ask for certificates, as 127.0.0.1:8444, or name the proxies that pass them on in trusted_proxies")
+			bad("mtls.listen", "mtls.listen: missing; write the address on which to ask for certificates, as 127.0.0.1:8444, or name the proxies that pass them on in trusted_proxies")
 		}
 		return
 	}
 	if _, _, err := net.SplitHostPort(m.Listen.Addr); err != nil {
-		bad("mtls.listen: %q is not an address; write host:port, as 127.0.0.1:8444", m.Listen.Addr)
+		bad("mtls.listen.addr", "mtls.listen: %q is not an address; write host:port, as 127.0.0.1:8444", m.Listen.Addr)
 		return
 	}
 	if m.Listen.TLS == nil && c.TLS == nil {
-		bad("mtls.listen: this listener speaks TLS itself and has no certificate; write tls: {cert: …, key: …}")
+		bad("mtls.listen.addr", "mtls.listen: this listener speaks TLS itself and has no certificate; write tls: {cert: …, key: …}")
 	}
 	for _, l := range c.Listen {
 		if l.Addr == m.Listen.Addr && !strings.HasSuffix(l.Addr, ":0") {
-			bad("mtls.listen: %s is in listen already, where nobody is asked for a certificate; choose another port", l.Addr)
+			bad("mtls.listen.addr", "mtls.listen: %s is in listen already, where nobody is asked for a certificate; choose another port", l.Addr)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (n *Node) openMTLS() (err error) {
 	m := &mtls{base: strings.TrimSuffix(c.URL, "/"), host: hostOf(c.URL), forms: hostOf(n.cfg.URL)}
 	if c.ClientCA != "" {
 		if m.cas, err = loadClientCAs(c.ClientCA, n.cfg.Now, n.cfg.Logger); err != nil {
-			return fmt.Errorf("mtls.client_ca: %w", err)
+			return n.cfg.Origins.Place("mtls.client_ca", fmt.Errorf("mtls.client_ca: %w", err))
 		}
 	}
 	n.mtls = m

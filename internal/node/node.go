@@ -17,6 +17,7 @@ import (
 
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/audit"
+	"github.com/symbolon/symbolon/internal/config"
 	"github.com/symbolon/symbolon/internal/dialect"
 	"github.com/symbolon/symbolon/internal/disk"
 	"github.com/symbolon/symbolon/internal/dpop"
@@ -92,7 +93,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 // hold is found before anything is written.
 func (n *Node) openDir(context.Context) (err error) {
 	if n.dir, err = openDataDir(n.cfg.DataDir); err != nil {
-		return err
+		return n.cfg.Origins.Place("data_dir", err)
 	}
 	if n.id, err = n.dir.nodeID(); err != nil {
 		return err
@@ -109,7 +110,7 @@ func (n *Node) openStore(ctx context.Context) (err error) {
 	dsn, postgres := n.cfg.dsn()
 	n.store, err = store.Open(ctx, store.Config{DSN: dsn, PoolSize: n.cfg.StorePool, Now: n.cfg.Now, Logger: n.cfg.Logger})
 	if err != nil {
-		return err
+		return n.cfg.Origins.Place("store", err)
 	}
 	if postgres {
 		n.local, err = store.OpenLocal(ctx, n.dir.join(replicaFile), store.LocalConfig{})
@@ -203,8 +204,13 @@ func (n *Node) openAudit(context.Context) (err error) {
 // whether the store is there or not. Whether the values that it names have to be
 // there, the store knows.
 func (n *Node) openState(context.Context) (err error) {
-	if n.cfg.Apply != "" {
-		n.state, err = state.LoadOnce(n.cfg.Apply, n.cfg.Getenv)
+	if n.cfg.Apply == "" {
+		return nil
+	}
+	n.state, err = state.LoadOnce(n.cfg.Apply, n.cfg.Getenv)
+	var file *config.Error
+	if errors.As(err, &file) && file.Line == 0 { // about the file as a whole, which apply names
+		return n.cfg.Origins.Place("apply", fmt.Errorf("apply: %w", err))
 	}
 	return err
 }
