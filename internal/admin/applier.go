@@ -312,7 +312,7 @@ func (p *applier) plan() (Plan, error) {
 	}
 	for _, r := range p.marked {
 		if !told[r] {
-			add(r, ActionDisable, nil)
+			add(r, ActionMark, nil)
 		}
 	}
 	for _, r := range p.noted {

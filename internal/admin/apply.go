@@ -88,7 +88,8 @@ type Action string
 const (
 	ActionCreate  Action = "create"
 	ActionChange  Action = "change"
-	ActionDisable Action = "disable" // first step of a prune, or the file says so
+	ActionDisable Action = "disable" // first step of a prune of a client, or the file says so
+	ActionMark    Action = "mark"    // first step of a prune of what cannot be disabled, or is: it stays as it is
 	ActionDelete  Action = "delete"  // second step of a prune
 	ActionKeep    Action = "keep"    // the file wants something that it may not do, or no longer names the object
 )

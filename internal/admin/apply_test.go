@@ -253,7 +253,7 @@ func TestPrune(t *testing.T) {
 		prune := nothing
 		prune.Prune = true
 		plan = w.apply(prune)
-		w.wants(plan, "keep issuer partners", "disable api orders", "disable client billing", "keep operator ann")
+		w.wants(plan, "keep issuer partners", "mark api orders", "disable client billing", "keep operator ann")
 		w.noted(plan, "ann", "nothing but a person deletes it", "symbolon operator delete ann")
 		w.noted(plan, "billing", "the next prune deletes it", "")
 		if c := w.stored("billing"); c.State != registry.StateDisabled || c.StateBy != "prune:main" {
@@ -324,7 +324,7 @@ func TestPruneInBetween(t *testing.T) {
 		if got := w.denials()["client:billing"]; got != n {
 			t.Errorf("n went from %d to %d", n, got)
 		}
-		w.wants(w.apply(prune), "disable api orders", "disable client billing") // begins anew
+		w.wants(w.apply(prune), "mark api orders", "disable client billing") // begins anew
 
 		// A person's word comes before the set's: it is disabled for good now.
 		_, _, err := w.DisableClient(ctx, w.actor, billing)

@@ -422,6 +422,7 @@ func TestWords(t *testing.T) {
 			{Path: "secrets.s1", Before: "yes"}, {Path: "secrets.s2", After: "yes"}, {Path: "secrets.s2.expires", After: "2027-01-01T00:00:00Z"},
 		}, Notes: []admin.Note{{Text: "disabled by uid:0; a file does not enable it", Undo: "symbolon client enable billing"}}},
 		{Action: admin.ActionDisable, Kind: registry.KindClient, ID: "old", Notes: []admin.Note{{Text: "the next prune deletes it"}}},
+		{Action: admin.ActionMark, Kind: registry.KindAPI, ID: "invoices"},
 		{Action: admin.ActionDelete, Kind: registry.KindClient, ID: "older", Fields: []admin.FieldChange{{Path: "name", Before: "Older"}}},
 		{Action: admin.ActionKeep, Kind: registry.KindIssuer, ID: "x\x1b[2J"},
 	}})
@@ -435,12 +436,13 @@ func TestWords(t *testing.T) {
 		"  secret s1 is removed",
 		"  secret s2 is added",
 		"  secrets.s2.expires: becomes 2027-01-01T00:00:00Z",
-		"  note: disabled by uid:0; a file does not enable it (to undo: symbolon client enable billing)",
+		"  note: disabled by uid:0; a file does not enable it (by hand: symbolon client enable billing)",
 		"disable client old",
 		"  note: the next prune deletes it",
+		"mark API invoices",
 		"delete client older",
 		`keep issuer "x\x1b[2J"`,
-		"1 to create, 1 to change, 1 to disable, 1 to delete",
+		"1 to create, 1 to change, 1 to disable, 1 to mark, 1 to delete",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -26,7 +26,7 @@ func Words(plan admin.Plan) []string {
 		for _, n := range d.Notes {
 			line := "  note: " + printable(n.Text)
 			if n.Undo != "" {
-				line += " (to undo: " + printable(n.Undo) + ")"
+				line += " (by hand: " + printable(n.Undo) + ")"
 			}
 			lines = append(lines, line)
 		}
@@ -79,7 +79,7 @@ func credentialWords(kind, path string) string {
 
 func sumWords(counts map[admin.Action]int) string {
 	var parts []string
-	for _, a := range []admin.Action{admin.ActionCreate, admin.ActionChange, admin.ActionDisable, admin.ActionDelete} {
+	for _, a := range []admin.Action{admin.ActionCreate, admin.ActionChange, admin.ActionDisable, admin.ActionMark, admin.ActionDelete} {
 		if n := counts[a]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d to %s", n, a))
 		}
