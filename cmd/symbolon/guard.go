@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +38,9 @@ wins. A variable that begins so and names no member is refused.`,
 			if a.environ != nil {
 				environ = a.environ()
 			}
-			cfg, err := guard.Load(file, environ, func(c *guard.Config) { over.apply(c, cmd.Flags().Changed) })
+			cfg, err := guard.Load(file, environ, func(c *guard.Config, from func(path, flag string)) {
+				over.apply(c, cmd.Flags().Changed, from)
+			})
 			if err != nil {
 				return err
 			}
@@ -61,23 +64,26 @@ wins. A variable that begins so and names no member is refused.`,
 // guardFlags are members of guard.Config that may stand on the command line.
 type guardFlags struct{ issuer, audience, publicURL, dataDir, listen, upstream string }
 
-func (g *guardFlags) apply(c *guard.Config, changed func(string) bool) {
+// apply sets the members whose flags changed, and tells from of each.
+func (g *guardFlags) apply(c *guard.Config, changed func(string) bool, from func(path, flag string)) {
 	proxy := func() *guard.Proxy {
 		if c.Proxy == nil {
 			c.Proxy = &guard.Proxy{}
 		}
 		return c.Proxy
 	}
-	for flag, set := range map[string]func(){
-		"issuer":     func() { c.Issuer = g.issuer },
-		"audience":   func() { c.Audience = g.audience },
-		"public-url": func() { c.PublicURL = g.publicURL },
-		"data-dir":   func() { c.DataDir = g.dataDir },
-		"listen":     func() { proxy().Listen = g.listen },
-		"upstream":   func() { proxy().Upstream = g.upstream },
+	for path, set := range map[string]func(){
+		"issuer":         func() { c.Issuer = g.issuer },
+		"audience":       func() { c.Audience = g.audience },
+		"public_url":     func() { c.PublicURL = g.publicURL },
+		"data_dir":       func() { c.DataDir = g.dataDir },
+		"proxy.listen":   func() { proxy().Listen = g.listen },
+		"proxy.upstream": func() { proxy().Upstream = g.upstream },
 	} {
+		flag := strings.ReplaceAll(strings.TrimPrefix(path, "proxy."), "_", "-")
 		if changed(flag) {
 			set()
+			from(path, "--"+flag)
 		}
 	}
 }

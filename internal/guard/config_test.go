@@ -17,7 +17,7 @@ routes:
   - {match: /public/, allow: anyone}
 `
 
-func load(t *testing.T, text string, environ []string, change func(*Config)) (Config, error) {
+func load(t *testing.T, text string, environ []string, change func(*Config, func(path, flag string))) (Config, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("guard.yaml", []byte(text), 0o600); err != nil {
@@ -145,13 +145,20 @@ func TestGoodFile(t *testing.T) {
 		"SYMBOLON_GUARD_PROXY_UPSTREAM=http://127.0.0.1:4000", "SYMBOLON_GUARD_FORWARD_AUTH_TRUSTED=10.0.0.1, 10.0.0.2",
 		"SYMBOLON_GUARD_ISSUER=https://env.example.com", "SYMBOLON_DATA_DIR=/other", "SYMBOLON_GUARD_TOKEN_CACHE=0", "SYMBOLON_GUARD_BOUND=",
 	}
-	cfg, err = load(t, goodFile, env, func(c *Config) { c.Issuer = "https://flag.example.com" })
+	cfg, err = load(t, goodFile, env, func(c *Config, _ func(path, flag string)) { c.Issuer = "https://flag.example.com" })
 	if err != nil || cfg.Issuer != "https://flag.example.com" || cfg.Proxy.Upstream != "http://127.0.0.1:4000" || len(cfg.ForwardAuth.Trusted) != 2 || cfg.DataDir != "" || *cfg.TokenCache != 0 {
 		t.Errorf("%v %+v", err, cfg)
 	}
-	// What the file is not to blame for has no place in it.
-	_, err = load(t, goodFile, nil, func(c *Config) { c.Proxy.Upstream = "nowhere" })
-	if err == nil || !strings.HasPrefix(err.Error(), "proxy.upstream: not an http") {
+	// What the file is not to blame for has no place in it, but a name.
+	_, err = load(t, goodFile, env, func(c *Config, from func(path, flag string)) {
+		c.Proxy.Upstream = "nowhere"
+		from("proxy.upstream", "--upstream")
+	})
+	if err == nil || !strings.HasPrefix(err.Error(), "--upstream: not an http") {
+		t.Errorf("got %v", err)
+	}
+	_, err = load(t, goodFile, []string{"SYMBOLON_GUARD_FORWARD_AUTH_TRUSTED=127.0.0.1,x"}, nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "SYMBOLON_GUARD_FORWARD_AUTH_TRUSTED: \"x\" is not a network") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Load("", nil, nil); err == nil || !strings.HasPrefix(err.Error(), "issuer: missing") {
