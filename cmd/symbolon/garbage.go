@@ -11,7 +11,8 @@ import (
 // How much garbage may lie about before it is collected. A collection holds
 // requests up for some milliseconds, whoever they belong to. By Go's own rule a
 // server whose memory is small collects twice a second under a flood of
-// refusals, and one request in fifty meets that.
+// refusals, and one request in fifty meets that; a guard, whose memory is smaller
+// yet, more often still.
 const (
 	garbageRoom = 48 << 20 // octets
 	mostGarbage = 200      // of what is in use, in percent

@@ -105,5 +105,6 @@ func (a *app) guard(cmd *cobra.Command, cfg guard.Config, check bool) error {
 	for _, what := range slices.Sorted(maps.Keys(addrs)) {
 		fmt.Fprintf(a.stdout, "symbolon %s: guard: %s on %s\n", version(), what, addrs[what])
 	}
+	defer a.paceGarbage(cmd.Context())()
 	return g.Run(cmd.Context())
 }
