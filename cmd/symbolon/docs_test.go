@@ -124,13 +124,13 @@ func read(t *testing.T, b block, name string) any {
 	switch name {
 	case "symbolon.yaml", "with-fleet.yaml", "behind-proxy.yaml":
 		var cfg node.Config
-		if err := config.Decode(name, []byte(b.text), &cfg); err != nil {
+		if err := new(config.Origins).Decode(name, []byte(b.text), &cfg); err != nil {
 			t.Fatalf("%s:%d: %v", b.page, b.line, err)
 		}
 		return cfg
 	case "guard.yaml", "forward-auth.yaml":
 		var cfg guard.Config
-		if err := config.Decode(name, []byte(b.text), &cfg); err != nil {
+		if err := new(config.Origins).Decode(name, []byte(b.text), &cfg); err != nil {
 			t.Fatalf("%s:%d: %v", b.page, b.line, err)
 		}
 		return cfg

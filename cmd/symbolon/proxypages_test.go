@@ -120,7 +120,7 @@ func foreign(t *testing.T, b block, name string) bool {
 		return false
 	}
 	var anything json.RawMessage
-	if err := config.Decode(name, []byte(b.text), &anything); err != nil {
+	if err := new(config.Origins).Decode(name, []byte(b.text), &anything); err != nil {
 		t.Errorf("%s:%d: %v", b.page, b.line, err)
 	}
 	return true

@@ -107,7 +107,7 @@ sources: {a: 1}
 		Sources: map[string]int{"a": 1},
 	}
 	var got file
-	if err := Decode("f.yaml", []byte(text), &got); err != nil {
+	if err := new(Origins).Decode("f.yaml", []byte(text), &got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(file{}, entry{}, base{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
@@ -184,7 +184,7 @@ func TestErrorsAreOneLineWithPlaceAndFix(t *testing.T) {
 		{"nested too deep", strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n", `f.yaml:1:33: nested too deep`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			err := Decode("f.yaml", []byte(tt.text), new(file))
+			err := new(Origins).Decode("f.yaml", []byte(tt.text), new(file))
 			var e *Error
 			if !errors.As(err, &e) {
 				t.Fatalf("got %v", err)
@@ -208,7 +208,7 @@ func TestHalfWrittenFiles(t *testing.T) {
 	const text = "name: \"a: b\"\nlisten: [{addr: \"x\", port: 5}, y]\ninner:\n  key: 'k'\n  when: 2027-01-01\nentries:\n  - id: a\n    tags: {a: \"1\"}\n"
 	refused := 0
 	for i := range text {
-		err := Decode("f.yaml", []byte(text[:i]), new(file))
+		err := new(Origins).Decode("f.yaml", []byte(text[:i]), new(file))
 		if err == nil {
 			continue
 		}
@@ -232,7 +232,7 @@ func TestSyntaxErrorsSayWhatToDo(t *testing.T) {
 		{"at sign", "name: @a\n", "f.yaml:1:1", "quotes"},
 		{"indentation", "inner:\n    key: a\n  when: b\n", "f.yaml:", "indentation"},
 	} {
-		err := Decode("f.yaml", []byte(tt.text), new(file))
+		err := new(Origins).Decode("f.yaml", []byte(tt.text), new(file))
 		if err == nil || !strings.HasPrefix(err.Error(), tt.want) || !strings.Contains(err.Error(), tt.fix) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -242,7 +242,7 @@ func TestSyntaxErrorsSayWhatToDo(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	big := append([]byte("name: a\n#"), make([]byte, MaxFile)...)
-	if err := Decode("f.yaml", big, new(file)); err == nil || err.Error() != "f.yaml: larger than 1024 KiB; divide it" {
+	if err := new(Origins).Decode("f.yaml", big, new(file)); err == nil || err.Error() != "f.yaml: larger than 1024 KiB; divide it" {
 		t.Errorf("%v", err)
 	}
 	path := filepath.Join(t.TempDir(), "big")

@@ -11,16 +11,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Decode reads data, the text of the named file, into the struct that into
-// points to. Errors are of type *Error. See Document.Decode.
-func Decode(file string, data []byte, into any) error {
-	d, err := Parse(file, data)
-	if err != nil {
-		return err
-	}
-	return d.Decode(into)
-}
-
 // Decode reads the document into what into points to. A struct's members have
 // the names of their yaml tags, others have none; embedded structs are part of
 // the struct around them. What implements Unmarshaler or

@@ -14,7 +14,9 @@ type Origins struct {
 	outside  map[string]string // what set a path: the name of a variable or flag
 }
 
-// Decode is the function Decode, and remembers the file.
+// Decode reads data, the text of the named file, into the struct that into
+// points to, and remembers the file. Errors are of type *Error. See
+// Document.Decode.
 func (o *Origins) Decode(file string, data []byte, into any) error {
 	d, err := Parse(file, data)
 	if err != nil {
@@ -24,7 +26,11 @@ func (o *Origins) Decode(file string, data []byte, into any) error {
 	return d.Decode(into)
 }
 
-// Override is the function Override, and remembers what each variable set.
+// Override sets the members of the struct that into points to from environment
+// variables, and remembers what each set. A member's variable is the prefix and
+// its path in capitals: SYMBOLON_AUDIT_ON_FULL with the prefix "SYMBOLON_". A list
+// is written with commas. A variable that is empty counts as not set, as those
+// that compose files leave behind. Maps, and lists inside lists, have no variable.
 func (o *Origins) Override(into any, prefix string, env func(string) (string, bool)) error {
 	_, err := overrider{env, o.Set}.members(reflect.ValueOf(into).Elem(), prefix, "")
 	return err

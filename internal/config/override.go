@@ -8,15 +8,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Override sets the members of the struct that into points to from environment
-// variables. A member's variable is the prefix and its path in capitals:
-// SYMBOLON_AUDIT_ON_FULL with the prefix "SYMBOLON_". A list is written with
-// commas. A variable that is empty counts as not set, as those that compose
-// files leave behind. Maps, and lists inside lists, have no variable.
-func Override(into any, prefix string, env func(string) (string, bool)) error {
-	return new(Origins).Override(into, prefix, env)
-}
-
 // overrider reads the environment and is told of what was set: the member's path
 // and the variable.
 type overrider struct {

@@ -12,8 +12,8 @@ import (
 )
 
 // Unknown names the variables of environ, NAME=value each, that begin with the
-// prefix and would set no member of the struct that into points to: what Override
-// passes over because it is mistyped. It gives nil, or an *Error for each of them,
+// prefix and would set no member of the struct that into points to: what Override of
+// Origins passes over because it is mistyped. It gives nil, or an *Error for each of them,
 // joined; never with a value. An empty variable counts as not set, as for Override.
 //
 // Two sorts of variables belong to somebody else. Those in others, which is what

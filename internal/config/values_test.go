@@ -101,7 +101,7 @@ func TestOverride(t *testing.T) {
 		v, ok := env[name]
 		return v, ok
 	}
-	if err := Override(&got, "APP_", look); err != nil {
+	if err := new(Origins).Override(&got, "APP_", look); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(entry{}, base{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
@@ -116,7 +116,7 @@ func TestOverride(t *testing.T) {
 		}
 	}
 	var untouched file
-	if err := Override(&untouched, "APP_", func(string) (string, bool) { return "", false }); err != nil || !reflect.DeepEqual(untouched, file{}) {
+	if err := new(Origins).Override(&untouched, "APP_", func(string) (string, bool) { return "", false }); err != nil || !reflect.DeepEqual(untouched, file{}) {
 		t.Errorf("%+v, %v", untouched, err)
 	}
 }
@@ -129,7 +129,7 @@ func TestOverrideRefuses(t *testing.T) {
 		"APP_INNER_WHEN": {"x", "APP_INNER_WHEN: want a date, got text; write"},
 	} {
 		got := file{Inner: &inner{Key: "k"}}
-		err := Override(&got, "APP_", func(name string) (string, bool) { return tt.value, name == variable })
+		err := new(Origins).Override(&got, "APP_", func(name string) (string, bool) { return tt.value, name == variable })
 		if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%s: %v", variable, err)
 		}
@@ -161,7 +161,7 @@ func TestMarshalIsReadBack(t *testing.T) {
 			Entries: []entry{{base: base{ID: "a"}, Tags: map[string]string{text: text}, Raw: json.RawMessage(`{"a":[1,-2.5e3,null,true,"x"],"b":{}}`)}, {Names: names{text}}},
 		}
 		var got file
-		if err := Decode("f.yaml", doc, &got); err != nil {
+		if err := new(Origins).Decode("f.yaml", doc, &got); err != nil {
 			t.Fatalf("%q: %v\n%s", text, err, doc)
 		}
 		if !reflect.DeepEqual(got, want) {

@@ -97,11 +97,11 @@ func TestMTLSIsRead(t *testing.T) {
 			MTLS{URL: "https://mtls.example.com", Listen: Listener{Addr: ":9444"}}},
 	} {
 		var cfg Config
-		if err := config.Decode("symbolon.yaml", []byte(c.file+"\n"), &cfg); err != nil {
+		if err := new(config.Origins).Decode("symbolon.yaml", []byte(c.file+"\n"), &cfg); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		env := func(k string) (string, bool) { v, ok := c.env[k]; return v, ok }
-		if err := config.Override(&cfg, "SYMBOLON_", env); err != nil {
+		if err := new(config.Origins).Override(&cfg, "SYMBOLON_", env); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if cfg.MTLS == nil {
