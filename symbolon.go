@@ -58,10 +58,11 @@ func CertificateThumbprint(der []byte) string {
 // Limits of the wire. A server refuses what exceeds them, a library neither
 // sends nor accepts it.
 const (
-	MaxBody       = 64 << 10 // octets of a request body
-	MaxHeader     = 16 << 10 // octets of a request head
-	MaxParameters = 64       // form parameters
-	MaxToken      = 16 << 10 // octets of an access token
+	MaxBody          = 64 << 10 // octets of a request body
+	MaxHeader        = 16 << 10 // octets of a request head
+	MaxParameters    = 64       // form parameters
+	MaxToken         = 16 << 10 // octets of an access token
+	MaxRevocationSet = 32 << 20 // octets of a signed revocation set: 400,000 entries
 )
 
 // ValidScope reports whether s is one scope-token of RFC 6749 §3.3:

@@ -16,9 +16,6 @@ import (
 	"github.com/symbolon/symbolon/internal/jose"
 )
 
-// maxSet bounds a set: 32 MiB hold 400,000 entries.
-const maxSet = 32 << 20
-
 // setKeysPause is the least time between two looks at the keys of the sets.
 const setKeysPause = 30 * time.Second
 
@@ -111,12 +108,12 @@ func (f *follower) ask(at string, held *heldSet) (text string, again time.Durati
 		again, _ := fetch.RetryAfter(resp.Header, f.cfg.Now)
 		return "", min(max(again, 0), mostWait), &statusError{at, resp.StatusCode, " where a revocation set was expected"}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxSet+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, symbolon.MaxRevocationSet+1))
 	switch {
 	case err != nil:
 		return "", 0, fmt.Errorf("%s broke off: %w", at, err)
-	case len(body) > maxSet:
-		return "", 0, &statusError{at, resp.StatusCode, fmt.Sprintf(" with more than %d bytes, which no validator takes: its operator has to deny clients instead of single tokens, or give tokens shorter lifetimes", maxSet)}
+	case len(body) > symbolon.MaxRevocationSet:
+		return "", 0, &statusError{at, resp.StatusCode, fmt.Sprintf(" with more than %d bytes, which no validator takes: its operator has to deny clients instead of single tokens, or give tokens shorter lifetimes", symbolon.MaxRevocationSet)}
 	}
 	return string(body), 0, nil
 }
@@ -137,7 +134,7 @@ func (f *follower) waits(end context.CancelFunc, long bool) (hurry bool) {
 
 // open verifies a set and reads it.
 func (f *follower) open(text, keysAt string) (*symbolon.RevocationSet, error) {
-	token, err := jose.ParseDocument(text, maxSet)
+	token, err := jose.ParseDocument(text, symbolon.MaxRevocationSet)
 	if err != nil {
 		return nil, err
 	}

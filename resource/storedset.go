@@ -38,8 +38,8 @@ func (s *storedSet) sum() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// maxStoredSet is more than a set of maxSet takes.
-const maxStoredSet = 2 * maxSet
+// maxStoredSet is more than the longest set takes.
+const maxStoredSet = 2 * symbolon.MaxRevocationSet
 
 func (f *follower) storedPath() string { return copyPath(f.cfg.DataDir, "denied", f.issuer) }
 

@@ -114,13 +114,13 @@ func TestALongSetIsTold(t *testing.T) {
 	}
 	feed.tellLarge(largeSet + 1)
 	feed.tellLarge(largeSet + 2)
-	feed.tellLarge(longestSet)
+	feed.tellLarge(symbolon.MaxRevocationSet)
 	if text := f.log.String(); strings.Count(text, words) != 1 || !strings.Contains(text, "shorter lifetimes") || !strings.Contains(text, base) || strings.Contains(text, "too long for validators, which read 32 MiB: those") {
 		t.Errorf("it was told so: %s", text)
 	}
-	feed.tellLarge(longestSet + 1)
+	feed.tellLarge(symbolon.MaxRevocationSet + 1)
 	feed.tellLarge(1)
-	feed.tellLarge(longestSet + 2)
+	feed.tellLarge(symbolon.MaxRevocationSet + 2)
 	if text := f.log.String(); strings.Count(text, "do not know what is denied") != 1 || strings.Count(text, words) != 1 {
 		t.Errorf("when it was too long it was told so: %s", text)
 	}

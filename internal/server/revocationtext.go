@@ -69,12 +69,9 @@ func (f *feed) text(d *denied, position registry.Position, q *revocationQuery) (
 	return t.text, nil
 }
 
-// What an operator hears of: how many octets of a set are nearly, and really, more
-// than validators read.
-const (
-	largeSet   = 24 << 20
-	longestSet = 32 << 20
-)
+// largeSet is how many octets of a set an operator hears of: nearly more than
+// validators read.
+const largeSet = symbolon.MaxRevocationSet / 4 * 3
 
 // tellLarge warns once of a set that validators will soon not be able to read, and
 // once of one that they cannot: those that start would not know what is denied.
@@ -83,7 +80,7 @@ func (f *feed) tellLarge(octets int) {
 	f.large = max(was, octets)
 	const fix = "give tokens shorter lifetimes: one that is revoked stands in the set until it has expired; `symbolon deny tokens CLIENT` takes one entry for all of a client"
 	switch {
-	case octets > longestSet && was <= longestSet:
+	case octets > symbolon.MaxRevocationSet && was <= symbolon.MaxRevocationSet:
 		f.config.Logger.Error("the revocation set is too long for validators, which read 32 MiB: those that start do not take it, and do not know what is denied", "issuer", f.iss, "octets", octets, "fix", fix)
 	case octets > largeSet && was <= largeSet:
 		f.config.Logger.Warn("the revocation set is nearly too long for validators, which read 32 MiB", "issuer", f.iss, "octets", octets, "fix", fix)
