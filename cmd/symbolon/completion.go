@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/admin"
 	"github.com/symbolon/symbolon/internal/registry"
 )
@@ -61,17 +62,17 @@ For bash no package is needed.`,
 var values = map[string][]cobra.Completion{
 	"log":        {"debug", "info", "warn", "error"},
 	"output":     slices.Sorted(maps.Keys(tokenForms)),
-	"format":     {"jwt", "opaque"},
+	"format":     {registry.FormatJWT, registry.FormatOpaque},
 	"algorithm":  algorithms,
 	"alg":        algorithms,
-	"typ":        {"at+jwt", "JWT"},
-	"bound":      {"optional", "required", "dpop", "mtls"},
-	"dpop-nonce": {"required", "off"},
-	"profile":    {"standard", "fapi2"},
-	"replay":     {"strict", "local"},
+	"typ":        {symbolon.TypAccessToken, "JWT"},
+	"bound":      {registry.BoundOptional, registry.BoundRequired, registry.BoundDPoP, registry.BoundMTLS},
+	"dpop-nonce": {registry.NonceRequired, registry.NonceOff},
+	"profile":    {registry.ProfileStandard, registry.ProfileFAPI2},
+	"replay":     {registry.ReplayStrict, registry.ReplayLocal},
 	"role":       {registry.RoleViewer, registry.RoleOperator, registry.RoleAdmin},
 	"dialect":    dialects(),
-	"auth":       {"client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"},
+	"auth":       {symbolon.AuthSecretBasic, symbolon.AuthSecretPost, symbolon.AuthPrivateKeyJWT, symbolon.AuthTLSClient, symbolon.AuthSelfSignedTLS},
 	"by":         {admin.ByHour, admin.ByDay, admin.ByTotal},
 	"outcome":    outcomes,
 	"endpoint":   endpoints,
